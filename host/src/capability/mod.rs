@@ -1,0 +1,8 @@
+//! What a plugin may use. Each capability has the WIT traits in one file and its
+//! backends beside it; none knows another except through a type of the contract.
+
+pub mod audit;
+pub mod body;
+pub mod identity;
+pub mod log;
+pub mod sql;

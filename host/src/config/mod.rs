@@ -1,0 +1,220 @@
+//! What the gateway is told: one TOML file and the environment say the same things,
+//! the environment wins.
+//!
+//! These are the validated values that the rest of the host works with. Sizes are
+//! bytes, times are [`Duration`]s.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything, validated.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The public listener.
+    pub server: Server,
+    /// The operator's listener: health, and later metrics and deployments.
+    pub admin: Admin,
+    /// Where the embedded database, the compile cache and the generated secret live.
+    pub data: PathBuf,
+    /// The database that the gateway and its plugins share.
+    pub database: Database,
+    /// How bearer tokens are verified.
+    pub auth: Auth,
+    /// The plugins by name.
+    pub plugins: BTreeMap<String, Plugin>,
+    /// What is logged and how.
+    pub log: Log,
+}
+
+/// The public listener and its limits.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where to listen; port 0 takes a free one. Default `127.0.0.1:3000`.
+    pub listen: SocketAddr,
+    /// Open connections; more wait in the kernel's backlog. Default 10,000.
+    pub max_connections: usize,
+    /// Requests being handled at once, on all connections. Default 1,024.
+    pub max_requests: usize,
+    /// Requests that may wait for one of those places; more get 503. Default 1,024.
+    pub max_queue: usize,
+    /// How long a request may wait for a place before it gets 503. Default 2 s.
+    pub queue_timeout: Duration,
+    /// From the first byte of a request's head to its last. Also how long an idle
+    /// keep-alive connection is kept. Default 30 s.
+    pub header_timeout: Duration,
+    /// The longest pause between two pieces of a body. Default 30 s.
+    pub body_timeout: Duration,
+    /// The longest head: request line and fields. Default 32 KiB.
+    pub max_header_bytes: usize,
+    /// The longest body. Default 16 MiB.
+    pub max_body_bytes: u64,
+    /// Streams at once on one HTTP/2 connection. Default 128.
+    pub max_streams: u32,
+    /// How long requests in flight may go on after SIGTERM before they are cut.
+    /// Default 30 s.
+    pub drain_timeout: Duration,
+}
+
+/// The operator's listener.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Where to listen; port 0 takes a free one. Default `127.0.0.1:3001`.
+    pub listen: SocketAddr,
+}
+
+/// The database that the gateway and its plugins share.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// `sqlite:PATH`, `postgres://…` or `mysql://…`. Default: `gateway.db` in the data
+    /// directory.
+    pub url: String,
+    /// PostgreSQL: the schema that holds the tables; made when it is missing.
+    pub schema: Option<String>,
+    /// Connections at most. Default 10.
+    pub max_connections: u32,
+    /// How long to wait for a connection before `unavailable`. Default 3 s.
+    pub acquire_timeout: Duration,
+    /// A connection that was idle for longer is closed. Default 10 min.
+    pub idle_timeout: Duration,
+    /// How long a start waits for the database to answer. Default 30 s.
+    pub connect_timeout: Duration,
+    /// Prepared statements kept for each connection. Default 256.
+    pub statement_cache: usize,
+}
+
+/// How bearer tokens are verified.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// The keys; a token is tried against those whose algorithm and key id fit.
+    pub keys: Vec<Key>,
+    /// The `iss` that a token must carry. Unset: not looked at.
+    pub issuer: Option<String>,
+    /// The `aud` that a token must carry. Unset: not looked at.
+    pub audience: Option<String>,
+    /// Whether a token without `exp` is refused. Default true.
+    pub require_exp: bool,
+    /// The clock difference that is forgiven in `exp` and `nbf`. Default 5 s.
+    pub leeway: Duration,
+    /// The longest token. Default 16 KiB.
+    pub max_token_bytes: usize,
+    /// The claims that name the caller, first found wins. Default `userTenantId`, `id`,
+    /// `sub`.
+    pub actor_claims: Vec<String>,
+    /// The claim that names the caller's tenant. Default `tenantId`.
+    pub tenant_claim: String,
+}
+
+/// One verification key. Its algorithm is fixed here, never taken from a token.
+#[derive(Clone)]
+pub struct Key {
+    /// The `kid` that a token must name to be tried against this key. Unset: any.
+    pub id: Option<String>,
+    /// What it verifies.
+    pub algorithm: Algorithm,
+    /// A secret (HS256) or a PEM public key.
+    pub material: Vec<u8>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The signature algorithms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// RSA PKCS#1 v1.5 with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+}
+
+/// One plugin: where it is, where it answers, and its limits.
+#[derive(Debug, Clone)]
+pub struct Plugin {
+    /// The component's file.
+    pub file: PathBuf,
+    /// The path prefix that it answers below. Default `/`.
+    pub mount: String,
+    /// Whether an instance may serve more than one request. Default reuse.
+    pub isolation: Isolation,
+    /// The plugin's limits.
+    pub limits: Limits,
+}
+
+/// Whether an instance may serve more than one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Warm instances, one request at a time in each.
+    Reuse,
+    /// A new instance for each request.
+    Fresh,
+}
+
+/// The limits of one plugin.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Instances at once, and so requests being handled at once. Default 64.
+    pub instances: usize,
+    /// Requests that may wait for an instance; more get 503. Default 512.
+    pub queue: usize,
+    /// How long a request may wait for an instance before it gets 503. Default 2 s.
+    pub queue_timeout: Duration,
+    /// Requests that one instance serves before it is replaced. Default 10,000.
+    pub uses: u32,
+    /// Linear memory of one instance. Default 64 MiB.
+    pub memory: usize,
+    /// Elements of one table of an instance. Default 10,000.
+    pub table: usize,
+    /// Time that the guest's own code may run for one request. Default 1 s.
+    pub cpu_time: Duration,
+    /// From the call to the answer, waits included. Default 30 s.
+    pub wall_time: Duration,
+    /// The longest request body that is handed over as bytes. Default 1 MiB.
+    pub inline_body: usize,
+    /// The longest response body. Default 16 MiB.
+    pub response_body: usize,
+    /// What one SQL statement may do.
+    pub sql: SqlLimits,
+    /// Log lines for one request; further ones are counted and dropped. Default 100.
+    pub log_lines: u32,
+}
+
+/// What one SQL statement may do.
+#[derive(Debug, Clone)]
+pub struct SqlLimits {
+    /// Rows of one result. Default 10,000.
+    pub rows: usize,
+    /// Bytes of one result's values. Default 16 MiB.
+    pub bytes: usize,
+    /// How long one statement may take. Default 5 s.
+    pub statement_timeout: Duration,
+    /// Transactions that one request may have open at once. Default 4.
+    pub transactions: usize,
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A filter such as `info` or `gateway=debug,sqlx=warn`. Default `info`.
+    pub filter: String,
+    /// The form of a line. Default human on a terminal, JSON elsewhere.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}

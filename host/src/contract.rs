@@ -1,0 +1,21 @@
+//! The host's half of `wit/`: generated types and traits, and nothing else.
+//!
+//! Capabilities implement the traits and use the generated records as their own
+//! types, so that nothing is converted between the guest and a driver.
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "service",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    with: {
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
+        "wasi:random": wasmtime_wasi::p2::bindings::random,
+        "gateway:plugin/sql.transaction": crate::capability::sql::Transaction,
+        "gateway:plugin/body.incoming-body": crate::capability::body::IncomingBody,
+    },
+});
+
+pub use exports::gateway::plugin::lifecycle;
+pub use gateway::plugin::{audit, body, http, identity, log, sql};

@@ -1,0 +1,5 @@
+//! A gateway that hosts HTTP services as WebAssembly components.
+
+#![allow(missing_docs, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
+pub mod capability;
+pub mod contract;
