@@ -79,6 +79,11 @@ impl Workspace {
         self.target.join("release/gateway")
     }
 
+    /// Where the gateway of `run` keeps its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
     /// The finished component of one guest package.
     pub(crate) fn plugin(&self, name: &str) -> PathBuf {
         self.target

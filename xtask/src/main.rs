@@ -1,10 +1,17 @@
 //! Everything that a person types: `cargo xtask COMMAND`.
 
+mod bench;
 mod cargo;
 mod debian;
+mod gateway;
 mod plugin;
 mod process;
 mod progress;
+mod rules;
+mod run;
+mod services;
+mod test;
+mod token;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -13,6 +20,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::cargo::Workspace;
+use crate::services::Services;
 use crate::toolchain::{Choice, Toolchain};
 
 #[derive(Parser)]
@@ -27,12 +35,42 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Cmd {
+    /// Build everything and serve the chat on http://127.0.0.1:3000, data in ./data.
+    Run {
+        /// Further arguments of `gateway serve`, after `--`.
+        #[arg(last = true)]
+        extra: Vec<String>,
+    },
+    /// Check everything: format, rules, lints, licences, and all tests on all databases.
+    Test {
+        /// Only the tests whose file or name has this in it, and no other check.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
+    /// Build the gateway to target/release/gateway, and the chat component.
+    Build,
     /// Build one component to target/plugins/NAME.wasm.
     Plugin {
         /// The guest's package.
         #[arg(default_value = "chat")]
         name: String,
     },
+    /// Measure the hosted service against the same code linked natively.
+    Bench {
+        /// Arguments of the measuring program, after `--`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Print a token that the gateway of `run` takes.
+    Token {
+        /// Whom the token is for.
+        name: String,
+        /// A claim more, or in place of a usual one, such as `tenantId='"acme"'`.
+        #[arg(long = "claim", value_name = "KEY=JSON")]
+        claims: Vec<String>,
+    },
+    /// Start throwaway databases, print their URLs, and stop them on Ctrl-C.
+    Services,
 }
 
 fn main() -> ExitCode {
@@ -48,11 +86,37 @@ fn main() -> ExitCode {
 fn command(arguments: Arguments) -> Result<()> {
     process::handle_signals()?;
     let workspace = Workspace::load()?;
+    let plugin = |name: &str| {
+        let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
+        plugin::build(&workspace, &toolchain, name)
+    };
     match arguments.command {
-        Cmd::Plugin { name } => {
-            let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
-            plugin::build(&workspace, &toolchain, &name)?;
+        Cmd::Run { extra } => {
+            plugin("chat")?;
+            gateway::build(&workspace, &["gateway"])?;
+            run::serve(&workspace, &extra)
+        }
+        Cmd::Test { only } => test::run(&workspace, arguments.toolchain, only.as_deref()),
+        Cmd::Build => {
+            plugin("chat")?;
+            gateway::build(&workspace, &["gateway"])
+        }
+        Cmd::Plugin { name } => plugin(&name),
+        Cmd::Bench { arguments } => {
+            plugin("chat")?;
+            gateway::build(&workspace, &["gateway", "gateway-bench"])?;
+            bench::run(&workspace, &arguments)
+        }
+        Cmd::Token { name, claims } => token::print(&workspace, &name, &claims),
+        Cmd::Services => {
+            let services = Services::start()?;
+            for (variable, url) in services.urls() {
+                println!("export {variable}='{url}'");
+            }
+            eprintln!("Ctrl-C stops them.");
+            loop {
+                std::thread::park();
+            }
         }
     }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -23,9 +23,9 @@ use crate::toolchain::{TARGET, Toolchain};
 /// The profile of the root `Cargo.toml` that guests are compiled with.
 const PROFILE: &str = "guest";
 
-/// Builds the package `name` to `target/plugins/NAME.wasm` and returns that path. The
-/// file is replaced in one step, and left alone when nothing changed.
-pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, name: &str) -> Result<PathBuf> {
+/// Builds the package `name` to `target/plugins/NAME.wasm`. The file is replaced in one
+/// step, and left alone when nothing changed.
+pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, name: &str) -> Result<()> {
     let started = Instant::now();
     heading(&format!("building the component `{name}`"));
     let module = compile(workspace, toolchain, name)?;
@@ -45,7 +45,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, name: &str) ->
         digest(&component),
         elapsed(started),
     ));
-    Ok(path)
+    Ok(())
 }
 
 /// Compiles to a core module, in a build folder of its own: the flags differ from those
@@ -111,8 +111,10 @@ fn encode(module: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
     }
     .append_to_component(&mut component);
     match wit_component::decode(&component)? {
-        DecodedWasm::Component(..) => Ok(component),
-        DecodedWasm::WitPackage(..) => bail!("`{name}` became a WIT package, not a component"),
+        DecodedWasm::Component(wit, world) if !wit.worlds[world].exports.is_empty() => {
+            Ok(component)
+        }
+        _ => bail!("the component `{name}` exports nothing; does it call `export!`?"),
     }
 }
 

@@ -1,0 +1,36 @@
+//! The gateway's own program.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cargo::Workspace;
+use crate::process;
+use crate::progress::heading;
+
+/// Builds programs of the workspace to `target/release`.
+///
+/// Every build selects the whole workspace, so that cargo settles on one set of features
+/// for each dependency: with another set it would compile the runtime once more.
+pub(crate) fn build(workspace: &Workspace, programs: &[&str]) -> Result<()> {
+    heading(&format!(
+        "building {} (the first time takes minutes)",
+        programs.join(" and ")
+    ));
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--workspace"]);
+    for program in programs {
+        cargo.args(["--bin", program]);
+    }
+    process::run(&mut cargo)
+}
+
+/// The gateway with `words` as its arguments; built first when it is missing.
+pub(crate) fn command(workspace: &Workspace, words: &[&str]) -> Result<Command> {
+    if !workspace.gateway().is_file() {
+        build(workspace, &["gateway"])?;
+    }
+    let mut command = Command::new(workspace.gateway());
+    command.args(words).current_dir(&workspace.root);
+    Ok(command)
+}

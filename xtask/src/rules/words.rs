@@ -1,0 +1,85 @@
+//! The host knows no chat: none of the words of that trade stands in its sources.
+
+use super::source::Source;
+
+/// Whole words, in lower case. The singular `channel` is not among them: tasks talk
+/// through channels.
+const CHAT: [&str; 15] = [
+    "attachment_files",
+    "attachments",
+    "channel_id",
+    "channel_type",
+    "channelid",
+    "channels",
+    "channeltype",
+    "chat",
+    "chats",
+    "createmessage",
+    "message_id",
+    "message_recipients",
+    "messageid",
+    "recipients",
+    "viewmessage",
+];
+
+/// Where a word may stand all the same: folder, word, reason.
+const EXCEPTIONS: [(&str, &str, &str); 1] = [(
+    "host/src/config",
+    "chat",
+    "`chat` is the plugin's name in examples, and configuration keeps the variables of the \
+     original chat service",
+)];
+
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources
+        .iter()
+        .filter(|source| source.path.starts_with("host/src/"))
+    {
+        for line in &source.lines {
+            for word in words(&line.text) {
+                if CHAT.contains(&word.as_str()) && !excepted(&source.path, &word) {
+                    violations.push(format!("{}:{}: `{word}`", source.path, line.number));
+                }
+            }
+        }
+    }
+    violations
+}
+
+fn excepted(path: &str, word: &str) -> bool {
+    EXCEPTIONS
+        .iter()
+        .any(|(folder, allowed, _)| path.starts_with(folder) && word == *allowed)
+}
+
+fn words(line: &str) -> impl Iterator<Item = String> {
+    line.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .map(str::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::rules::source::Source;
+
+    #[test]
+    fn words_of_the_trade_are_found_in_code_and_comments() {
+        let text = "let (a, b) = mpsc::channel(1);\nfn f(channel_id: u8) {}\n// for the Chat\n";
+        let found = check(&[Source::new("host/src/server/mod.rs", text)]);
+        assert_eq!(
+            found,
+            [
+                "host/src/server/mod.rs:2: `channel_id`",
+                "host/src/server/mod.rs:3: `chat`"
+            ]
+        );
+    }
+
+    #[test]
+    fn other_crates_and_the_examples_of_the_configuration_may_use_them() {
+        assert!(check(&[Source::new("plugin/src/lib.rs", "channels")]).is_empty());
+        assert!(check(&[Source::new("host/src/config/env.rs", "chat")]).is_empty());
+        assert!(!check(&[Source::new("host/src/config/env.rs", "channels")]).is_empty());
+    }
+}
