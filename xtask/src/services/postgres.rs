@@ -99,8 +99,8 @@ fn find() -> Option<Programs> {
         .rev()
         .map(|path| path.join("bin"))
         .collect();
-    let postgres = find_program(&["postgres"], &folders)?;
-    // From the same installation: versions do not mix.
+    // Followed to where it lies: versions do not mix, and a link in `PATH` has no siblings.
+    let postgres = find_program(&["postgres"], &folders)?.canonicalize().ok()?;
     let sibling = |name| Some(postgres.with_file_name(name)).filter(|file| file.is_file());
     Some(Programs {
         initdb: sibling("initdb")?,
