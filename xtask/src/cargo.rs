@@ -56,17 +56,21 @@ impl Workspace {
 
     /// The metadata of one member of the workspace.
     pub(crate) fn package(&self, name: &str) -> Result<&Value> {
-        self.packages()
-            .iter()
-            .find(|package| text(package, "name") == name && package["source"].is_null())
+        self.members()
+            .find(|package| text(package, "name") == name)
             .with_context(|| format!("the workspace has no package `{name}`"))
     }
 
     /// Every package of the dependency graph, members included.
     pub(crate) fn packages(&self) -> &[Value] {
-        self.metadata["packages"]
-            .as_array()
-            .map_or(&[], Vec::as_slice)
+        list(&self.metadata, "packages")
+    }
+
+    /// The packages that are our own.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Value> {
+        self.packages()
+            .iter()
+            .filter(|package| text(package, "source").is_empty())
     }
 
     /// Cargo of the active toolchain, in the root of the workspace.
@@ -93,9 +97,17 @@ impl Workspace {
     }
 }
 
-/// A text field of cargo's metadata; empty when it is missing.
-pub(crate) fn text<'a>(package: &'a Value, field: &str) -> &'a str {
-    package[field].as_str().unwrap_or_default()
+/// A text of cargo's metadata; empty when it is missing.
+pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list of cargo's metadata; empty when it is missing.
+pub(crate) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value
+        .get(field)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// A command with the environment that the person's own shell would have given it.

@@ -25,6 +25,15 @@ pub(crate) fn build(workspace: &Workspace, programs: &[&str]) -> Result<()> {
     process::run(&mut cargo)
 }
 
+/// Builds every program together with the tests. In one build, because the tests bring
+/// features of their own: the database would be compiled once with and once without.
+pub(crate) fn build_with_tests(workspace: &Workspace) -> Result<()> {
+    heading("building everything with its tests (the first time takes minutes)");
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--workspace", "--bins", "--tests"]);
+    process::run(&mut cargo)
+}
+
 /// The gateway with `words` as its arguments; built first when it is missing.
 pub(crate) fn command(workspace: &Workspace, words: &[&str]) -> Result<Command> {
     if !workspace.gateway().is_file() {

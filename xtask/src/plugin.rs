@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_parser::{Resolve, WorldId};
 
-use crate::cargo::{Workspace, text};
+use crate::cargo::{Workspace, list, text};
 use crate::process::{self, Running};
 use crate::progress::{elapsed, heading, note};
 use crate::toolchain::{TARGET, Toolchain};
@@ -85,14 +86,11 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain, name: &str) -> Result<V
 
 /// The module that a message of cargo reports, if it is this package's.
 fn artifact(message: &Value, name: &str) -> Option<String> {
-    let ours = message["reason"] == "compiler-artifact" && message["target"]["name"] == name;
-    let files = message["filenames"].as_array().filter(|_| ours)?;
+    let target = message.get("target")?;
+    let ours = text(message, "reason") == "compiler-artifact" && text(target, "name") == name;
     let is_module = |file: &&str| file.ends_with(".wasm") && file.contains(TARGET);
-    files
-        .iter()
-        .filter_map(Value::as_str)
-        .find(is_module)
-        .map(str::to_owned)
+    let mut files = list(message, "filenames").iter().filter_map(Value::as_str);
+    files.find(is_module).filter(|_| ours).map(str::to_owned)
 }
 
 /// Makes the component, validated, with name and version in the standard sections.
@@ -111,11 +109,13 @@ fn encode(module: &[u8], name: &str, version: &str) -> Result<Vec<u8>> {
     }
     .append_to_component(&mut component);
     match wit_component::decode(&component)? {
-        DecodedWasm::Component(wit, world) if !wit.worlds[world].exports.is_empty() => {
-            Ok(component)
-        }
+        DecodedWasm::Component(wit, world) if exports(&wit, world) > 0 => Ok(component),
         _ => bail!("the component `{name}` exports nothing; does it call `export!`?"),
     }
+}
+
+fn exports(wit: &Resolve, world: WorldId) -> usize {
+    wit.worlds.get(world).map_or(0, |world| world.exports.len())
 }
 
 /// Never half a file: the gateway may be told to load it at any time.

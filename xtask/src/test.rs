@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
-use crate::cargo::{Workspace, text};
+use crate::cargo::{Workspace, list, text};
 use crate::process::{self, Running};
 use crate::progress::{duration, heading};
 use crate::services::Services;
@@ -34,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Choice, only: Option<&str>) 
         GUESTS
             .iter()
             .try_for_each(|guest| plugin::build(workspace, &toolchain, guest))
-    }) & steps.run("gateway", || gateway::build(workspace, &["gateway"]));
+    }) & steps.run("build", || gateway::build_with_tests(workspace));
     if only.is_none() {
         steps.run("clippy", || process::run(&mut clippy(workspace)));
         steps.run("documentation", || process::run(&mut rustdoc(workspace)));
@@ -103,16 +103,13 @@ fn selections(workspace: &Workspace, only: Option<&str>) -> Vec<Vec<String>> {
     let Some(only) = only else {
         return vec![Vec::new()];
     };
-    let targets = workspace
-        .packages()
-        .iter()
-        .filter(|package| package["source"].is_null());
-    let targets = targets
-        .filter_map(|package| package["targets"].as_array())
-        .flatten();
-    let files: Vec<_> = targets
-        .filter(|target| target["kind"][0] == "test" && text(target, "name").contains(only))
-        .flat_map(|target| ["--test".to_owned(), text(target, "name").to_owned()])
+    let files: Vec<_> = workspace
+        .members()
+        .flat_map(|package| list(package, "targets"))
+        .filter(|target| list(target, "kind").iter().any(|kind| kind == "test"))
+        .map(|target| text(target, "name").to_owned())
+        .filter(|name| name.contains(only))
+        .flat_map(|name| ["--test".to_owned(), name])
         .collect();
     let mut selections = vec![vec!["--".to_owned(), only.to_owned()]];
     if !files.is_empty() {

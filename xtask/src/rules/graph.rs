@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::cargo::{Workspace, text};
+use crate::cargo::{Workspace, list, text};
 
 /// From, to, and the reason why there is no way between them.
 const FORBIDDEN: [(&str, &str, &str); 4] = [
@@ -51,18 +51,19 @@ struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     fn read(metadata: &'a Value) -> Self {
-        let list = |value: &'a Value| value.as_array().map_or(&[][..], Vec::as_slice);
-        let members = list(&metadata["packages"])
-            .iter()
-            .filter(|package| package["source"].is_null());
-        let edges = list(&metadata["resolve"]["nodes"]).iter().map(|node| {
-            let to = list(&node["dependencies"]).iter().filter_map(Value::as_str);
+        let nodes = metadata
+            .get("resolve")
+            .map_or(&[][..], |resolve| list(resolve, "nodes"));
+        let edges = nodes.iter().map(|node| {
+            let to = list(node, "dependencies").iter().filter_map(Value::as_str);
             (text(node, "id"), to.collect())
         });
+        let ids = list(metadata, "packages")
+            .iter()
+            .filter(|package| text(package, "source").is_empty())
+            .map(|package| (text(package, "name"), text(package, "id")));
         Self {
-            ids: members
-                .map(|package| (text(package, "name"), text(package, "id")))
-                .collect(),
+            ids: ids.collect(),
             edges: edges.collect(),
         }
     }

@@ -36,11 +36,7 @@ pub(super) fn check_manifests(workspace: &Workspace) -> Result<Vec<String>> {
     if !matches!(level, Some("deny" | "forbid")) {
         violations.push("Cargo.toml: the workspace does not deny `unsafe_code`".to_owned());
     }
-    for package in workspace
-        .packages()
-        .iter()
-        .filter(|package| package["source"].is_null())
-    {
+    for package in workspace.members() {
         let manifest = read(Path::new(text(package, "manifest_path")))?;
         if lookup(&manifest, &["lints", "workspace"]) != Some(&Value::Boolean(true)) {
             violations.push(format!(
