@@ -8,17 +8,19 @@ use crate::cargo::Workspace;
 use crate::process;
 use crate::progress::heading;
 
+/// What every build selects: cargo settles on one set of features for each dependency of
+/// a selection, and with another set would compile the runtime once more. This program is
+/// left out, because it wants other features of the parsers that the runtime uses.
+pub(crate) const EVERYTHING: [&str; 3] = ["--workspace", "--exclude", "xtask"];
+
 /// Builds programs of the workspace to `target/release`.
-///
-/// Every build selects the whole workspace, so that cargo settles on one set of features
-/// for each dependency: with another set it would compile the runtime once more.
 pub(crate) fn build(workspace: &Workspace, programs: &[&str]) -> Result<()> {
     heading(&format!(
         "building {} (the first time takes minutes)",
         programs.join(" and ")
     ));
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--workspace"]);
+    cargo.args(["build", "--release"]).args(EVERYTHING);
     for program in programs {
         cargo.args(["--bin", program]);
     }
@@ -30,7 +32,9 @@ pub(crate) fn build(workspace: &Workspace, programs: &[&str]) -> Result<()> {
 pub(crate) fn build_with_tests(workspace: &Workspace) -> Result<()> {
     heading("building everything with its tests (the first time takes minutes)");
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--workspace", "--bins", "--tests"]);
+    cargo
+        .args(["build", "--release", "--bins", "--tests"])
+        .args(EVERYTHING);
     process::run(&mut cargo)
 }
 

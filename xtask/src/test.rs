@@ -36,44 +36,34 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Choice, only: Option<&str>) 
             .try_for_each(|guest| plugin::build(workspace, &toolchain, guest))
     }) & steps.run("build", || gateway::build_with_tests(workspace));
     if only.is_none() {
-        steps.run("clippy", || process::run(&mut clippy(workspace)));
-        steps.run("documentation", || process::run(&mut rustdoc(workspace)));
+        steps.run("clippy", || both(workspace, clippy));
+        steps.run("documentation", || both(workspace, rustdoc));
     }
     let mut results = Vec::new();
-    if built {
-        steps.run("tests", || tests(workspace, only, &mut results));
-    } else {
-        steps.run("tests", || {
-            bail!("not run: what they test could not be built")
-        });
-    }
+    steps.run("tests", || {
+        if !built {
+            bail!("not run: what they test could not be built");
+        }
+        tests(workspace, only, &mut results)
+    });
     steps.finish(&results)
 }
 
-fn clippy(workspace: &Workspace) -> Command {
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "clippy",
-        "--release",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+/// Runs one command for everything and once more for this program.
+fn both(workspace: &Workspace, command: fn(Command, &[&str]) -> Command) -> Result<()> {
+    process::run(&mut command(workspace.cargo(), &gateway::EVERYTHING))?;
+    process::run(&mut command(workspace.cargo(), &["--package", "xtask"]))
+}
+
+fn clippy(mut cargo: Command, packages: &[&str]) -> Command {
+    cargo.args(["clippy", "--release", "--all-targets"]);
+    cargo.args(packages).args(["--", "-D", "warnings"]);
     cargo
 }
 
-fn rustdoc(workspace: &Workspace) -> Command {
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "doc",
-        "--release",
-        "--workspace",
-        "--no-deps",
-        "--document-private-items",
-    ]);
-    cargo.env("RUSTDOCFLAGS", "-D warnings");
+fn rustdoc(mut cargo: Command, packages: &[&str]) -> Command {
+    cargo.args(["doc", "--release", "--no-deps", "--document-private-items"]);
+    cargo.args(packages).env("RUSTDOCFLAGS", "-D warnings");
     cargo
 }
 
@@ -83,37 +73,50 @@ fn tests(workspace: &Workspace, only: Option<&str>, results: &mut Vec<String>) -
     let mut outcome = Ok(());
     for arguments in selections(workspace, only) {
         let mut cargo = workspace.cargo();
-        cargo.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+        cargo.args(["test", "--release", "--no-fail-fast"]);
         cargo.args(arguments).envs(services.urls());
         outcome = outcome.and(cargo_test(&mut cargo, results));
     }
-    if only.is_some()
-        && results
-            .iter()
-            .all(|result| result.contains(" 0 passed; 0 failed;"))
-    {
+    if only.is_some() && !results.iter().any(|result| ran_any(result)) {
         bail!("no test has that in its name");
     }
     outcome
 }
 
-/// The arguments of each `cargo test`: one for everything, or one for the files whose
-/// names fit, and one for the tests whose names fit.
+/// Whether a suite that closed with this line ran a test at all.
+fn ran_any(result: &str) -> bool {
+    !result.contains(" 0 passed; 0 failed;")
+}
+
+/// The arguments of each `cargo test`: this program's own tests and everything else, or
+/// the tests whose names fit in both and the files whose names fit.
 fn selections(workspace: &Workspace, only: Option<&str>) -> Vec<Vec<String>> {
+    let owned = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let own = owned(&["--package", "xtask"]);
+    let rest = owned(&gateway::EVERYTHING);
     let Some(only) = only else {
-        return vec![Vec::new()];
+        return vec![own, rest];
     };
     let files: Vec<_> = workspace
         .members()
         .flat_map(|package| list(package, "targets"))
         .filter(|target| list(target, "kind").iter().any(|kind| kind == "test"))
-        .map(|target| text(target, "name").to_owned())
+        .map(|target| text(target, "name"))
         .filter(|name| name.contains(only))
-        .flat_map(|name| ["--test".to_owned(), name])
+        .flat_map(|name| ["--test", name])
         .collect();
-    let mut selections = vec![vec!["--".to_owned(), only.to_owned()]];
+    let named = owned(&["--", only]);
+    let mut selections = vec![
+        [own, named.clone()].concat(),
+        [rest.clone(), named].concat(),
+    ];
     if !files.is_empty() {
-        selections.insert(0, files);
+        selections.push([rest, owned(&files)].concat());
     }
     selections
 }
