@@ -1,1 +1,32 @@
 //! The audit record.
+
+mod view;
+
+use super::sql::Database;
+use crate::contract::audit::Error;
+
+pub use crate::contract::audit::Entry;
+pub use view::{Audit, View};
+
+/// What the host adds to every entry; a plugin can't forge it.
+#[derive(Debug, Clone, Default)]
+pub struct Stamp {
+    /// Who asked, if a token said so.
+    pub actor: Option<String>,
+    /// The tenant of the one who asked.
+    pub tenant: Option<String>,
+    /// The id of the request.
+    pub request: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub version: String,
+}
+
+/// Writes one entry in a transaction of its own.
+///
+/// # Errors
+/// See the contract.
+pub async fn record(_database: &Database, _stamp: &Stamp, _entry: Entry) -> Result<(), Error> {
+    Err(Error::Unavailable)
+}
