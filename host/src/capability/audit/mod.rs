@@ -23,6 +23,34 @@ pub struct Stamp {
     pub version: String,
 }
 
+/// Entries of one transaction that wait for its commit.
+#[derive(Debug)]
+pub(super) struct Pending {
+    stamp: Stamp,
+    entries: Vec<Entry>,
+}
+
+impl Pending {
+    pub(super) fn new(stamp: Stamp) -> Self {
+        Self {
+            stamp,
+            entries: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, entry: Entry) -> Result<(), String> {
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    pub(super) async fn write(
+        self,
+        _transaction: &mut super::sql::Transaction,
+    ) -> Result<(), crate::contract::sql::Error> {
+        Err(crate::contract::sql::Error::Unavailable)
+    }
+}
+
 /// Writes one entry in a transaction of its own.
 ///
 /// # Errors

@@ -1,21 +1,73 @@
-//! The plugin's database.
+//! The plugin's database: SQLite, PostgreSQL or MySQL/MariaDB behind one interface.
 
+mod backend;
+mod lexer;
+mod names;
+mod pool;
+mod sqlite;
+mod statement;
+mod transaction;
 mod view;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::audit;
+use sqlx::SqlStr;
+use tokio::time::timeout;
+
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Kind, Value};
+use backend::{Backend, Failure, Rows};
+use pool::{Lease, Pool};
+use statement::{Author, Statement, Statements};
 
+pub use transaction::Transaction;
 pub use view::{Open, Sql, View};
 
-/// The database that the gateway and its plugins share. Clones are cheap and share
-/// the connections.
+/// What a statement may take longer than its limit, so that the database itself is the
+/// first to stop it and the connection stays usable.
+const GRACE: Duration = Duration::from_millis(500);
+/// The first pause between two tries to connect; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The database that the gateway and its plugins share. Clones are cheap and share the
+/// connections.
 #[derive(Debug, Clone)]
-pub struct Database {
-    dialect: Dialect,
+pub struct Database(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    statements: Statements,
+    pools: Pools,
 }
+
+/// The connections, by kind of database.
+#[derive(Debug)]
+enum Pools {
+    Sqlite(Pair<sqlite::Sqlite>),
+}
+
+/// Where reads go and where the rest goes; the same pool, but on SQLite.
+struct Pair<B: Backend> {
+    read: Pool<B>,
+    write: Pool<B>,
+}
+
+impl<B: Backend> std::fmt::Debug for Pair<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.write.fmt(f)
+    }
+}
+
+/// Runs the same code on whichever database it is.
+macro_rules! on {
+    ($what:expr, $of:ident($it:ident) => $do:expr) => {
+        match $what {
+            $of::Sqlite($it) => $do,
+        }
+    };
+}
+use on;
 
 /// Why no database could be had at the start.
 #[derive(Debug, thiserror::Error)]
@@ -23,32 +75,53 @@ pub enum ConnectError {
     /// The address isn't one of the three that are known.
     #[error("database.url: {0}")]
     Url(String),
-    /// Nothing answered within `connect_timeout`.
-    #[error("the database did not answer: {0}")]
-    Unreachable(String),
+    /// Nothing answered, or it didn't let us in, until `connect_timeout` had passed.
+    #[error("the database can't be used: {0}")]
+    Unreachable(#[source] sqlx::Error),
 }
 
 impl Database {
-    /// Connects, trying again until `connect_timeout` has passed.
+    /// Connects, trying again until `connect_timeout` has passed. Needs a tokio runtime.
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(config: &config::Database) -> Result<Self, ConnectError> {
-        Err(ConnectError::Url(config.url.clone()))
+        let scheme = config.url.split(':').next().unwrap_or_default();
+        let (dialect, pools) = match scheme {
+            "sqlite" => (
+                Dialect::Sqlite,
+                Pools::Sqlite(connect_sqlite(config).await?),
+            ),
+            _ => {
+                return Err(ConnectError::Url(format!(
+                    "`{scheme}` is none of sqlite, postgres and mysql"
+                )));
+            }
+        };
+        Ok(Self(Arc::new(Inner {
+            statements: Statements::new(dialect),
+            pools,
+        })))
     }
 
     /// Which of the three it is.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        fn of<B: Backend>(_: &Pair<B>) -> Dialect {
+            B::DIALECT
+        }
+        on!(&self.0.pools, Pools(pair) => of(pair))
     }
 
     /// Whether the database answers within `timeout`.
     ///
     /// # Errors
     /// `unavailable` when it doesn't.
-    pub async fn ping(&self, _timeout: Duration) -> Result<(), Error> {
-        Err(Error::Unavailable)
+    pub async fn ping(&self, limit: Duration) -> Result<(), Error> {
+        let answer = on!(&self.0.pools, Pools(pair) => timeout(limit, ping(&pair.read)).await);
+        answer
+            .map_err(|_| Error::Unavailable)?
+            .map_err(|_| Error::Unavailable)
     }
 
     /// The rows of one statement, outside of a transaction.
@@ -57,12 +130,40 @@ impl Database {
     /// See the contract.
     pub async fn query(
         &self,
-        _statement: &str,
-        _params: Vec<Value>,
-        _columns: &[Kind],
-        _limits: &config::SqlLimits,
-    ) -> Result<Vec<Vec<Value>>, Error> {
-        Err(Error::Unavailable)
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Rows, Error> {
+        self.query_by(Author::Plugin, statement, params, columns, limits)
+            .await
+    }
+
+    /// As [`Self::query`], for the host's own tables.
+    pub(crate) async fn query_own(
+        &self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Rows, Error> {
+        self.query_by(Author::Host, statement, params, columns, limits)
+            .await
+    }
+
+    async fn query_by(
+        &self,
+        author: Author,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Rows, Error> {
+        let statement = self.0.statements.get(author, statement, params.len())?;
+        let rows = on!(&self.0.pools, Pools(pair) => {
+            query_once(pair, &statement, params, columns, limits).await
+        });
+        rows.map_err(|failure| failure.error)
     }
 
     /// The number of rows that one statement matched, outside of a transaction.
@@ -71,67 +172,163 @@ impl Database {
     /// See the contract.
     pub async fn execute(
         &self,
-        _statement: &str,
-        _params: Vec<Value>,
-        _limits: &config::SqlLimits,
+        statement: &str,
+        params: Vec<Value>,
+        limits: &config::SqlLimits,
     ) -> Result<u64, Error> {
-        Err(Error::Unavailable)
+        let statement = self
+            .0
+            .statements
+            .get(Author::Plugin, statement, params.len())?;
+        let matched = on!(&self.0.pools, Pools(pair) => {
+            execute_once(pair, &statement, params, limits).await
+        });
+        matched.map_err(|failure| failure.error)
     }
 
     /// Opens a transaction.
     ///
     /// # Errors
     /// See the contract.
-    pub async fn begin(&self, _limits: &config::SqlLimits) -> Result<Transaction, Error> {
-        Err(Error::Unavailable)
+    pub async fn begin(&self, limits: &config::SqlLimits) -> Result<Transaction, Error> {
+        Transaction::begin(self, limits).await
     }
 }
 
-/// An open transaction; dropped, it is rolled back.
-#[derive(Debug)]
-pub struct Transaction(());
+async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite>, ConnectError> {
+    let options = sqlite::options(config)?;
+    // The writer first: it makes the file and switches it to WAL.
+    reach::<sqlite::Sqlite>(&options, config.connect_timeout)
+        .await?
+        .close()
+        .await;
+    let pool = |options, connections| {
+        Pool::new(
+            options,
+            connections,
+            config.acquire_timeout,
+            config.idle_timeout,
+        )
+    };
+    Ok(Pair {
+        read: pool(sqlite::reader(&options), config.max_connections),
+        write: pool(options, 1),
+    })
+}
 
-impl Transaction {
-    /// The rows of one statement.
-    ///
-    /// # Errors
-    /// See the contract.
-    pub async fn query(
-        &mut self,
-        _statement: &str,
-        _params: Vec<Value>,
-        _columns: &[Kind],
-        _limits: &config::SqlLimits,
-    ) -> Result<Vec<Vec<Value>>, Error> {
-        Err(Error::Unavailable)
+/// Connects, trying again with growing pauses until `limit` has passed.
+async fn reach<B: Backend>(options: &B::Options, limit: Duration) -> Result<B, ConnectError> {
+    let start = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        let error = match timeout(left, B::open(options)).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        if start.elapsed() + pause >= limit {
+            return Err(ConnectError::Unreachable(error));
+        }
+        tracing::warn!(%error, "the database doesn't answer yet");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
     }
+}
 
-    /// The number of rows that one statement matched.
-    ///
-    /// # Errors
-    /// See the contract.
-    pub async fn execute(
-        &mut self,
-        _statement: &str,
-        _params: Vec<Value>,
-        _limits: &config::SqlLimits,
-    ) -> Result<u64, Error> {
-        Err(Error::Unavailable)
-    }
+async fn ping<B: Backend>(pool: &Pool<B>) -> Result<(), Failure> {
+    let mut lease = pool.acquire().await?;
+    let answer = lease.start()?.ping().await;
+    lease.finish(Some(answer), false)
+}
 
-    /// Keeps an audit entry to be written with the commit.
-    ///
-    /// # Errors
-    /// `invalid-statement` when the entry breaks a limit.
-    pub fn audit(&mut self, _stamp: &audit::Stamp, _entry: audit::Entry) -> Result<(), Error> {
-        Err(Error::Unavailable)
+/// A read is run again on a new connection when the first one turns out to be gone: it
+/// changes nothing, so running it twice does no harm.
+async fn query_once<B: Backend>(
+    pair: &Pair<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    columns: &[Kind],
+    limits: &config::SqlLimits,
+) -> Result<Rows, Failure> {
+    if !statement.reads {
+        let mut lease = pair.write.acquire().await?;
+        return query_on(&mut lease, statement, params, columns, limits, false).await;
     }
+    let mut lease = pair.read.acquire().await?;
+    // A connection to a file is never gone.
+    let again = (B::DIALECT != Dialect::Sqlite).then(|| params.clone());
+    let outcome = query_on(&mut lease, statement, params, columns, limits, false).await;
+    match (outcome, again) {
+        (
+            Err(Failure {
+                error: Error::Unavailable,
+                lost: true,
+            }),
+            Some(params),
+        ) => {
+            drop(lease);
+            let mut lease = pair.read.acquire_fresh().await?;
+            query_on(&mut lease, statement, params, columns, limits, false).await
+        }
+        (outcome, _) => outcome,
+    }
+}
 
-    /// Writes the audit entries and commits.
-    ///
-    /// # Errors
-    /// See the contract; nothing is written then.
-    pub async fn commit(self) -> Result<(), Error> {
-        Err(Error::Unavailable)
-    }
+async fn execute_once<B: Backend>(
+    pair: &Pair<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    limits: &config::SqlLimits,
+) -> Result<u64, Failure> {
+    let mut lease = pair.write.acquire().await?;
+    execute_on(&mut lease, statement, params, limits, false).await
+}
+
+async fn query_on<B: Backend>(
+    lease: &mut Lease<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    columns: &[Kind],
+    limits: &config::SqlLimits,
+    in_transaction: bool,
+) -> Result<Rows, Failure> {
+    let connection = lease.start()?;
+    let call = async {
+        connection.limit(limits.statement_timeout).await?;
+        connection.query(statement, params, columns, limits).await
+    };
+    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    lease.finish(outcome.ok(), in_transaction)
+}
+
+async fn execute_on<B: Backend>(
+    lease: &mut Lease<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    limits: &config::SqlLimits,
+    in_transaction: bool,
+) -> Result<u64, Failure> {
+    let connection = lease.start()?;
+    let call = async {
+        connection.limit(limits.statement_timeout).await?;
+        connection.execute(statement, params).await
+    };
+    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    lease.finish(outcome.ok(), in_transaction)
+}
+
+async fn batch_on<B: Backend>(
+    lease: &mut Lease<B>,
+    sql: &'static str,
+    limits: &config::SqlLimits,
+    in_transaction: bool,
+) -> Result<(), Failure> {
+    let connection = lease.start()?;
+    let call = async {
+        connection.limit(limits.statement_timeout).await?;
+        connection.batch(SqlStr::from_static(sql)).await
+    };
+    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    lease.finish(outcome.ok(), in_transaction)
 }

@@ -84,14 +84,17 @@ impl Host for View<'_> {
 
 impl HostTransaction for View<'_> {
     async fn begin(&mut self) -> Result<Result<Resource<Transaction>, Error>> {
-        let Some(_counted) = self.open.count(self.limits.transactions) else {
+        let Some(counted) = self.open.count(self.limits.transactions) else {
             return Ok(Err(Error::InvalidStatement(format!(
                 "more than {} transactions at once",
                 self.limits.transactions
             ))));
         };
         match self.database.begin(self.limits).await {
-            Ok(transaction) => Ok(Ok(self.table.push(transaction)?)),
+            Ok(mut transaction) => {
+                transaction.counted = Some(counted);
+                Ok(Ok(self.table.push(transaction)?))
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -104,9 +107,7 @@ impl HostTransaction for View<'_> {
         columns: Vec<Kind>,
     ) -> Result<Result<Vec<Vec<Value>>, Error>> {
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction
-            .query(&statement, params, &columns, self.limits)
-            .await)
+        Ok(transaction.query(&statement, params, &columns).await)
     }
 
     async fn execute(
@@ -116,7 +117,7 @@ impl HostTransaction for View<'_> {
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction.execute(&statement, params, self.limits).await)
+        Ok(transaction.execute(&statement, params).await)
     }
 
     async fn audit(
