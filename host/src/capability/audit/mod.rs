@@ -39,6 +39,9 @@ impl Pending {
     }
 
     pub(super) fn add(&mut self, entry: Entry) -> Result<(), String> {
+        if entry.action.is_empty() {
+            return Err("audit: action is empty".to_owned());
+        }
         self.entries.push(entry);
         Ok(())
     }

@@ -2,8 +2,11 @@
 
 mod backend;
 mod lexer;
+mod mysql;
 mod names;
+mod numeric;
 mod pool;
+mod postgres;
 mod sqlite;
 mod statement;
 mod transaction;
@@ -45,6 +48,8 @@ struct Inner {
 #[derive(Debug)]
 enum Pools {
     Sqlite(Pair<sqlite::Sqlite>),
+    Postgres(Pair<postgres::Postgres>),
+    Mysql(Pair<mysql::Mysql>),
 }
 
 /// Where reads go and where the rest goes; the same pool, but on SQLite.
@@ -64,6 +69,8 @@ macro_rules! on {
     ($what:expr, $of:ident($it:ident) => $do:expr) => {
         match $what {
             $of::Sqlite($it) => $do,
+            $of::Postgres($it) => $do,
+            $of::Mysql($it) => $do,
         }
     };
 }
@@ -92,6 +99,11 @@ impl Database {
                 Dialect::Sqlite,
                 Pools::Sqlite(connect_sqlite(config).await?),
             ),
+            "postgres" | "postgresql" => (
+                Dialect::Postgres,
+                Pools::Postgres(connect_postgres(config).await?),
+            ),
+            "mysql" | "mariadb" => (Dialect::Mysql, Pools::Mysql(connect_mysql(config).await?)),
             _ => {
                 return Err(ConnectError::Url(format!(
                     "`{scheme}` is none of sqlite, postgres and mysql"
@@ -202,18 +214,49 @@ async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite
         .await?
         .close()
         .await;
-    let pool = |options, connections| {
-        Pool::new(
-            options,
-            connections,
-            config.acquire_timeout,
-            config.idle_timeout,
-        )
-    };
     Ok(Pair {
-        read: pool(sqlite::reader(&options), config.max_connections),
-        write: pool(options, 1),
+        read: pool(sqlite::reader(&options), config.max_connections, config),
+        write: pool(options, 1, config),
     })
+}
+
+async fn connect_postgres(
+    config: &config::Database,
+) -> Result<Pair<postgres::Postgres>, ConnectError> {
+    let options = postgres::options(config)?;
+    let mut first = reach::<postgres::Postgres>(&options, config.connect_timeout).await?;
+    first
+        .make_schema(&options)
+        .await
+        .map_err(ConnectError::Unreachable)?;
+    first.close().await;
+    let both = pool(options, config.max_connections, config);
+    Ok(Pair {
+        read: both.clone(),
+        write: both,
+    })
+}
+
+async fn connect_mysql(config: &config::Database) -> Result<Pair<mysql::Mysql>, ConnectError> {
+    let options = mysql::options(config)?;
+    reach::<mysql::Mysql>(&options, config.connect_timeout)
+        .await?
+        .close()
+        .await;
+    let both = pool(options, config.max_connections, config);
+    Ok(Pair {
+        read: both.clone(),
+        write: both,
+    })
+}
+
+fn pool<B: Backend>(options: B::Options, connections: u32, config: &config::Database) -> Pool<B> {
+    Pool::new(
+        options,
+        connections,
+        config.acquire_timeout,
+        config.idle_timeout,
+    )
 }
 
 /// Connects, trying again with growing pauses until `limit` has passed.
@@ -315,7 +358,9 @@ async fn execute_on<B: Backend>(
         connection.execute(statement, params).await
     };
     let outcome = timeout(limits.statement_timeout + GRACE, call).await;
-    lease.finish(outcome.ok(), in_transaction)
+    let matched = lease.finish(outcome.ok(), in_transaction)?;
+    // The databases disagree on what a SELECT matches.
+    Ok(if statement.reads { 0 } else { matched })
 }
 
 async fn batch_on<B: Backend>(

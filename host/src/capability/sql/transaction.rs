@@ -3,7 +3,7 @@
 use super::backend::{Backend, Failure, Rows};
 use super::pool::{Lease, Pool};
 use super::statement::Author;
-use super::{Database, Pair, Pools, batch_on, execute_on, on, query_on, sqlite};
+use super::{Database, Pair, Pools, batch_on, execute_on, mysql, on, postgres, query_on, sqlite};
 use crate::capability::audit;
 use crate::config;
 use crate::contract::sql::{Error, Kind, Value};
@@ -28,6 +28,8 @@ pub struct Transaction {
 #[derive(Debug)]
 enum Connection {
     Sqlite(Lease<sqlite::Sqlite>),
+    Postgres(Lease<postgres::Postgres>),
+    Mysql(Lease<mysql::Mysql>),
 }
 
 impl Transaction {
@@ -37,6 +39,8 @@ impl Transaction {
     ) -> Result<Self, Error> {
         let connection = match &database.0.pools {
             Pools::Sqlite(pair) => begin(pair, limits).await.map(Connection::Sqlite),
+            Pools::Postgres(pair) => begin(pair, limits).await.map(Connection::Postgres),
+            Pools::Mysql(pair) => begin(pair, limits).await.map(Connection::Mysql),
         };
         Ok(Self {
             database: database.clone(),
