@@ -1,5 +1,379 @@
-//! The plugin's database.
+//! The plugin's database: SQLite, PostgreSQL or MySQL/MariaDB behind one interface.
 
-/// An open transaction; dropped, it is rolled back.
+mod backend;
+mod lexer;
+mod mysql;
+mod names;
+mod numeric;
+mod pool;
+mod postgres;
+mod sqlite;
+mod statement;
+mod transaction;
+mod view;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::SqlStr;
+use tokio::time::timeout;
+
+use crate::config;
+use crate::contract::sql::{Dialect, Error, Kind, Value};
+use backend::{Backend, Failure, Rows};
+use pool::{Lease, Pool};
+use statement::{Author, Statement, Statements};
+
+pub use transaction::Transaction;
+pub use view::{Open, Sql, View};
+
+/// What a statement may take longer than its limit, so that the database itself is the
+/// first to stop it and the connection stays usable.
+const GRACE: Duration = Duration::from_millis(500);
+/// The first pause between two tries to connect; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The database that the gateway and its plugins share. Clones are cheap and share the
+/// connections.
+#[derive(Debug, Clone)]
+pub struct Database(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Transaction;
+struct Inner {
+    statements: Statements,
+    pools: Pools,
+}
+
+/// The connections, by kind of database.
+#[derive(Debug)]
+enum Pools {
+    Sqlite(Pair<sqlite::Sqlite>),
+    Postgres(Pair<postgres::Postgres>),
+    Mysql(Pair<mysql::Mysql>),
+}
+
+/// Where reads go and where the rest goes; the same pool, but on SQLite.
+struct Pair<B: Backend> {
+    read: Pool<B>,
+    write: Pool<B>,
+}
+
+impl<B: Backend> std::fmt::Debug for Pair<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.write.fmt(f)
+    }
+}
+
+/// Runs the same code on whichever database it is.
+macro_rules! on {
+    ($what:expr, $of:ident($it:ident) => $do:expr) => {
+        match $what {
+            $of::Sqlite($it) => $do,
+            $of::Postgres($it) => $do,
+            $of::Mysql($it) => $do,
+        }
+    };
+}
+use on;
+
+/// Why no database could be had at the start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address isn't one of the three that are known.
+    #[error("database.url: {0}")]
+    Url(String),
+    /// Nothing answered, or it didn't let us in, until `connect_timeout` had passed.
+    #[error("the database can't be used: {0}")]
+    Unreachable(#[source] sqlx::Error),
+}
+
+impl Database {
+    /// Connects, trying again until `connect_timeout` has passed. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(config: &config::Database) -> Result<Self, ConnectError> {
+        let scheme = config.url.split(':').next().unwrap_or_default();
+        let (dialect, pools) = match scheme {
+            "sqlite" => (
+                Dialect::Sqlite,
+                Pools::Sqlite(connect_sqlite(config).await?),
+            ),
+            "postgres" | "postgresql" => (
+                Dialect::Postgres,
+                Pools::Postgres(connect_postgres(config).await?),
+            ),
+            "mysql" | "mariadb" => (Dialect::Mysql, Pools::Mysql(connect_mysql(config).await?)),
+            _ => {
+                return Err(ConnectError::Url(format!(
+                    "`{scheme}` is none of sqlite, postgres and mysql"
+                )));
+            }
+        };
+        Ok(Self(Arc::new(Inner {
+            statements: Statements::new(dialect),
+            pools,
+        })))
+    }
+
+    /// Which of the three it is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        fn of<B: Backend>(_: &Pair<B>) -> Dialect {
+            B::DIALECT
+        }
+        on!(&self.0.pools, Pools(pair) => of(pair))
+    }
+
+    /// Whether the database answers within `timeout`.
+    ///
+    /// # Errors
+    /// `unavailable` when it doesn't.
+    pub async fn ping(&self, limit: Duration) -> Result<(), Error> {
+        let answer = on!(&self.0.pools, Pools(pair) => timeout(limit, ping(&pair.read)).await);
+        answer
+            .map_err(|_| Error::Unavailable)?
+            .map_err(|_| Error::Unavailable)
+    }
+
+    /// The rows of one statement, outside of a transaction.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn query(
+        &self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Rows, Error> {
+        self.query_by(Author::Plugin, statement, params, columns, limits)
+            .await
+    }
+
+    /// As [`Self::query`], for the host's own tables.
+    pub(crate) async fn query_own(
+        &self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Rows, Error> {
+        self.query_by(Author::Host, statement, params, columns, limits)
+            .await
+    }
+
+    async fn query_by(
+        &self,
+        author: Author,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Rows, Error> {
+        let statement = self.0.statements.get(author, statement, params.len())?;
+        let rows = on!(&self.0.pools, Pools(pair) => {
+            query_once(pair, &statement, params, columns, limits).await
+        });
+        rows.map_err(|failure| failure.error)
+    }
+
+    /// The number of rows that one statement matched, outside of a transaction.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn execute(
+        &self,
+        statement: &str,
+        params: Vec<Value>,
+        limits: &config::SqlLimits,
+    ) -> Result<u64, Error> {
+        let statement = self
+            .0
+            .statements
+            .get(Author::Plugin, statement, params.len())?;
+        let matched = on!(&self.0.pools, Pools(pair) => {
+            execute_once(pair, &statement, params, limits).await
+        });
+        matched.map_err(|failure| failure.error)
+    }
+
+    /// Opens a transaction.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn begin(&self, limits: &config::SqlLimits) -> Result<Transaction, Error> {
+        Transaction::begin(self, limits).await
+    }
+}
+
+async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite>, ConnectError> {
+    let options = sqlite::options(config)?;
+    // The writer first: it makes the file and switches it to WAL.
+    reach::<sqlite::Sqlite>(&options, config.connect_timeout)
+        .await?
+        .close()
+        .await;
+    Ok(Pair {
+        read: pool(sqlite::reader(&options), config.max_connections, config),
+        write: pool(options, 1, config),
+    })
+}
+
+async fn connect_postgres(
+    config: &config::Database,
+) -> Result<Pair<postgres::Postgres>, ConnectError> {
+    let options = postgres::options(config)?;
+    let mut first = reach::<postgres::Postgres>(&options, config.connect_timeout).await?;
+    first
+        .make_schema(&options)
+        .await
+        .map_err(ConnectError::Unreachable)?;
+    first.close().await;
+    let both = pool(options, config.max_connections, config);
+    Ok(Pair {
+        read: both.clone(),
+        write: both,
+    })
+}
+
+async fn connect_mysql(config: &config::Database) -> Result<Pair<mysql::Mysql>, ConnectError> {
+    let options = mysql::options(config)?;
+    reach::<mysql::Mysql>(&options, config.connect_timeout)
+        .await?
+        .close()
+        .await;
+    let both = pool(options, config.max_connections, config);
+    Ok(Pair {
+        read: both.clone(),
+        write: both,
+    })
+}
+
+fn pool<B: Backend>(options: B::Options, connections: u32, config: &config::Database) -> Pool<B> {
+    Pool::new(
+        options,
+        connections,
+        config.acquire_timeout,
+        config.idle_timeout,
+    )
+}
+
+/// Connects, trying again with growing pauses until `limit` has passed.
+async fn reach<B: Backend>(options: &B::Options, limit: Duration) -> Result<B, ConnectError> {
+    let start = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        let error = match timeout(left, B::open(options)).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::PoolTimedOut,
+        };
+        if start.elapsed() + pause >= limit {
+            return Err(ConnectError::Unreachable(error));
+        }
+        tracing::warn!(%error, "the database doesn't answer yet");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(2));
+    }
+}
+
+async fn ping<B: Backend>(pool: &Pool<B>) -> Result<(), Failure> {
+    let mut lease = pool.acquire().await?;
+    let answer = lease.start()?.ping().await;
+    lease.finish(Some(answer), false)
+}
+
+/// A read is run again on a new connection when the first one turns out to be gone: it
+/// changes nothing, so running it twice does no harm.
+async fn query_once<B: Backend>(
+    pair: &Pair<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    columns: &[Kind],
+    limits: &config::SqlLimits,
+) -> Result<Rows, Failure> {
+    if !statement.reads {
+        let mut lease = pair.write.acquire().await?;
+        return query_on(&mut lease, statement, params, columns, limits, false).await;
+    }
+    let mut lease = pair.read.acquire().await?;
+    // A connection to a file is never gone.
+    let again = (B::DIALECT != Dialect::Sqlite).then(|| params.clone());
+    let outcome = query_on(&mut lease, statement, params, columns, limits, false).await;
+    match (outcome, again) {
+        (
+            Err(Failure {
+                error: Error::Unavailable,
+                lost: true,
+            }),
+            Some(params),
+        ) => {
+            drop(lease);
+            let mut lease = pair.read.acquire_fresh().await?;
+            query_on(&mut lease, statement, params, columns, limits, false).await
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+async fn execute_once<B: Backend>(
+    pair: &Pair<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    limits: &config::SqlLimits,
+) -> Result<u64, Failure> {
+    let mut lease = pair.write.acquire().await?;
+    execute_on(&mut lease, statement, params, limits, false).await
+}
+
+async fn query_on<B: Backend>(
+    lease: &mut Lease<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    columns: &[Kind],
+    limits: &config::SqlLimits,
+    in_transaction: bool,
+) -> Result<Rows, Failure> {
+    let connection = lease.start()?;
+    let call = async {
+        connection.limit(limits.statement_timeout).await?;
+        connection.query(statement, params, columns, limits).await
+    };
+    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    lease.finish(outcome.ok(), in_transaction)
+}
+
+async fn execute_on<B: Backend>(
+    lease: &mut Lease<B>,
+    statement: &Statement,
+    params: Vec<Value>,
+    limits: &config::SqlLimits,
+    in_transaction: bool,
+) -> Result<u64, Failure> {
+    let connection = lease.start()?;
+    let call = async {
+        connection.limit(limits.statement_timeout).await?;
+        connection.execute(statement, params).await
+    };
+    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    let matched = lease.finish(outcome.ok(), in_transaction)?;
+    // The databases disagree on what a SELECT matches.
+    Ok(if statement.reads { 0 } else { matched })
+}
+
+async fn batch_on<B: Backend>(
+    lease: &mut Lease<B>,
+    sql: &'static str,
+    limits: &config::SqlLimits,
+    in_transaction: bool,
+) -> Result<(), Failure> {
+    let connection = lease.start()?;
+    let call = async {
+        connection.limit(limits.statement_timeout).await?;
+        connection.batch(SqlStr::from_static(sql)).await
+    };
+    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    lease.finish(outcome.ok(), in_transaction)
+}

@@ -1,0 +1,31 @@
+//! What a plugin sees of the audit record: the contract's trait.
+
+use wasmtime::Result;
+use wasmtime::component::HasData;
+
+use super::{Entry, Stamp};
+use crate::capability::sql::Database;
+use crate::contract::audit::{Error, Host};
+
+/// Names [`View`] to wasmtime: `audit::add_to_linker::<_, Audit>(linker, |state| View { … })`.
+#[derive(Debug)]
+pub struct Audit;
+
+impl HasData for Audit {
+    type Data<'a> = View<'a>;
+}
+
+/// What the calls of one request need.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// Where the record is.
+    pub database: &'a Database,
+    /// Who is recorded as the cause.
+    pub stamp: &'a Stamp,
+}
+
+impl Host for View<'_> {
+    async fn record(&mut self, entry: Entry) -> Result<Result<(), Error>> {
+        Ok(super::record(self.database, self.stamp, entry).await)
+    }
+}

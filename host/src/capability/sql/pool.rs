@@ -1,0 +1,303 @@
+//! Connections that are kept open and lent out.
+//!
+//! sqlx has a pool of its own. This one exists for what that one can't do: it asks the
+//! server nothing when a connection comes back (sqlx pings, which doubles the messages
+//! of a short statement), and it knows whether a statement was cut in its middle, so
+//! that such a connection is ended on the server too and never lent again.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{timeout, timeout_at};
+
+use super::backend::{Backend, Failure};
+use crate::contract::sql::Error;
+
+/// Callers that may wait for a connection; further ones are sent away at once.
+const MAX_WAITING: usize = 1024;
+/// A connection that lay idle for this long is asked whether it still lives.
+const TEST_AFTER: Duration = Duration::from_secs(1);
+/// How long rolling back or ending a connection may take in the background.
+const CLEAN_UP: Duration = Duration::from_secs(5);
+
+/// Connections to one database. Clones share them.
+pub(super) struct Pool<B: Backend>(Arc<Inner<B>>);
+
+struct Inner<B: Backend> {
+    options: B::Options,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// The one used last is at the end, so that the others can grow old.
+    idle: Mutex<Vec<Idle<B>>>,
+    acquire_timeout: Duration,
+}
+
+struct Idle<B> {
+    connection: B,
+    since: Instant,
+}
+
+impl<B: Backend> Clone for Pool<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<B: Backend> Pool<B> {
+    /// A pool that opens connections when they are asked for.
+    pub(super) fn new(
+        options: B::Options,
+        connections: u32,
+        acquire_timeout: Duration,
+        idle_timeout: Duration,
+    ) -> Self {
+        let inner = Arc::new(Inner {
+            options,
+            permits: Arc::new(Semaphore::new(connections as usize)),
+            waiting: AtomicUsize::new(0),
+            idle: Mutex::new(Vec::new()),
+            acquire_timeout,
+        });
+        tokio::spawn(close_idle(Arc::downgrade(&inner), idle_timeout));
+        Self(inner)
+    }
+
+    /// How connections are made.
+    pub(super) fn options(&self) -> &B::Options {
+        &self.0.options
+    }
+
+    /// A connection, within the acquire timeout.
+    pub(super) async fn acquire(&self) -> Result<Lease<B>, Failure> {
+        self.lend(true).await
+    }
+
+    /// A connection that nobody used before; the others are given up as well, since
+    /// what broke one of them mostly broke all.
+    pub(super) async fn acquire_fresh(&self) -> Result<Lease<B>, Failure> {
+        drop(std::mem::take(&mut *self.0.idle()));
+        self.lend(false).await
+    }
+
+    async fn lend(&self, reuse: bool) -> Result<Lease<B>, Failure> {
+        let deadline = tokio::time::Instant::now() + self.0.acquire_timeout;
+        let permit = match Arc::clone(&self.0.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => self.wait(deadline).await?,
+        };
+        let lease = |connection| Lease {
+            connection: Some(connection),
+            state: State::Ready,
+            was_in_transaction: false,
+            permit: Some(permit),
+            pool: self.clone(),
+        };
+        while reuse {
+            let Some(Idle {
+                mut connection,
+                since,
+            }) = self.0.idle().pop()
+            else {
+                break;
+            };
+            if since.elapsed() < TEST_AFTER {
+                return Ok(lease(connection));
+            }
+            // The test gets half of the time, so that a new connection can still be made.
+            let half = self.0.acquire_timeout / 2;
+            if matches!(timeout(half, connection.ping()).await, Ok(Ok(()))) {
+                return Ok(lease(connection));
+            }
+            drop(std::mem::take(&mut *self.0.idle()));
+        }
+        match timeout_at(deadline, B::open(&self.0.options)).await {
+            Ok(Ok(connection)) => Ok(lease(connection)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "can't connect to the database");
+                Err(Failure::clean(Error::Unavailable))
+            }
+            Err(_) => {
+                tracing::warn!("the database didn't answer in time");
+                Err(Failure::clean(Error::Unavailable))
+            }
+        }
+    }
+
+    async fn wait(&self, deadline: tokio::time::Instant) -> Result<OwnedSemaphorePermit, Failure> {
+        let _waiting = Waiting::new(&self.0.waiting).ok_or_else(|| {
+            tracing::warn!("too many wait for a database connection");
+            Failure::clean(Error::Unavailable)
+        })?;
+        match timeout_at(deadline, Arc::clone(&self.0.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("no database connection became free in time");
+                Err(Failure::clean(Error::Unavailable))
+            }
+        }
+    }
+}
+
+impl<B: Backend> Inner<B> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<B>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put_back(&self, connection: B) {
+        self.idle().push(Idle {
+            connection,
+            since: Instant::now(),
+        });
+    }
+}
+
+/// Ends connections that lay idle for too long, until the pool is gone.
+async fn close_idle<B: Backend>(pool: Weak<Inner<B>>, idle_timeout: Duration) {
+    let mut tick = tokio::time::interval(idle_timeout.max(Duration::from_secs(2)) / 2);
+    loop {
+        tick.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        let old = {
+            let mut idle = pool.idle();
+            let count = idle.partition_point(|one| one.since.elapsed() > idle_timeout);
+            idle.drain(..count).collect::<Vec<_>>()
+        };
+        drop(pool);
+        for Idle { connection, .. } in old {
+            timeout(CLEAN_UP, connection.close()).await.ok();
+        }
+    }
+}
+
+/// One who waits; dropped, it waits no more.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Option<Self> {
+        let waiting = Self(count);
+        (count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a lent connection is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing.
+    Ready,
+    /// A transaction, between two statements.
+    Transaction,
+    /// A call. Seen when the lease is dropped, the call was cut.
+    Busy,
+    /// It can't be used again.
+    Lost,
+}
+
+/// A lent connection. Dropped, it goes back; or it is rolled back first, or ended,
+/// depending on what it was in the middle of.
+pub(super) struct Lease<B: Backend> {
+    connection: Option<B>,
+    state: State,
+    was_in_transaction: bool,
+    permit: Option<OwnedSemaphorePermit>,
+    pool: Pool<B>,
+}
+
+impl<B: Backend> Lease<B> {
+    /// The connection, for one call; [`Self::finish`] must be told how it went.
+    pub(super) fn start(&mut self) -> Result<&mut B, Failure> {
+        self.was_in_transaction = self.state == State::Transaction;
+        self.state = State::Busy;
+        self.connection
+            .as_mut()
+            .ok_or(Failure::lost(Error::Unavailable))
+    }
+
+    /// Ends a call: `None` for one that didn't end in time. `in_transaction` is what a
+    /// success leads to; after an error a transaction may be open still, or already.
+    pub(super) fn finish<T>(
+        &mut self,
+        outcome: Option<Result<T, Failure>>,
+        in_transaction: bool,
+    ) -> Result<T, Failure> {
+        match outcome {
+            // Busy: the statement may still run on the server.
+            None => Err(Failure::lost(Error::Timeout)),
+            Some(Err(failure)) if failure.lost => {
+                self.state = State::Lost;
+                Err(failure)
+            }
+            Some(outcome) => {
+                let open = in_transaction || (outcome.is_err() && self.was_in_transaction);
+                self.state = if open {
+                    State::Transaction
+                } else {
+                    State::Ready
+                };
+                outcome
+            }
+        }
+    }
+}
+
+impl<B: Backend> Drop for Lease<B> {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        // Held until the clean-up is done: the server has no more of our connections
+        // than it was meant to have.
+        let permit = self.permit.take();
+        let pool = self.pool.clone();
+        match (self.state, Handle::try_current()) {
+            (State::Ready, _) => pool.0.put_back(connection),
+            (State::Transaction, Ok(runtime)) => {
+                runtime.spawn(async move {
+                    let rollback = connection.batch(sqlx::SqlStr::from_static("ROLLBACK"));
+                    if matches!(timeout(CLEAN_UP, rollback).await, Ok(Ok(()))) {
+                        pool.0.put_back(connection);
+                    }
+                    drop(permit);
+                });
+            }
+            (State::Busy, Ok(runtime)) => {
+                runtime.spawn(async move {
+                    let options = pool.options().clone();
+                    if timeout(CLEAN_UP, connection.abandon(options))
+                        .await
+                        .is_err()
+                    {
+                        tracing::warn!("a cut statement could not be ended");
+                    }
+                    drop(permit);
+                });
+            }
+            // Closing the connection rolls back.
+            (State::Lost, _) | (_, Err(_)) => drop(connection),
+        }
+    }
+}
+
+impl<B: Backend> std::fmt::Debug for Lease<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend> std::fmt::Debug for Pool<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("dialect", &B::DIALECT)
+            .finish_non_exhaustive()
+    }
+}

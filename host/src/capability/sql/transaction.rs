@@ -1,0 +1,211 @@
+//! Transactions: several statements that happen together or not at all.
+
+use super::backend::{Backend, Failure, Rows};
+use super::pool::{Lease, Pool};
+use super::statement::Author;
+use super::{Database, Pair, Pools, batch_on, execute_on, mysql, on, postgres, query_on, sqlite};
+use crate::capability::audit;
+use crate::config;
+use crate::contract::sql::{Error, Kind, Value};
+
+/// An open transaction; dropped, it is rolled back.
+///
+/// A failed call ends it: whatever is asked next gets the first error again, and it
+/// can't be committed. PostgreSQL works this way; MySQL after a deadlock would go on
+/// outside of any transaction. A plugin that works on one database works on all.
+#[derive(Debug)]
+pub struct Transaction {
+    database: Database,
+    connection: Connection,
+    failed: Option<Error>,
+    record: Option<audit::Pending>,
+    /// Its limits are those of the request that began it.
+    limits: config::SqlLimits,
+    /// Counts it as one of its request's.
+    pub(super) counted: Option<super::view::Counted>,
+}
+
+#[derive(Debug)]
+enum Connection {
+    Sqlite(Lease<sqlite::Sqlite>),
+    Postgres(Lease<postgres::Postgres>),
+    Mysql(Lease<mysql::Mysql>),
+}
+
+impl Transaction {
+    pub(super) async fn begin(
+        database: &Database,
+        limits: &config::SqlLimits,
+    ) -> Result<Self, Error> {
+        let connection = match &database.0.pools {
+            Pools::Sqlite(pair) => begin(pair, limits).await.map(Connection::Sqlite),
+            Pools::Postgres(pair) => begin(pair, limits).await.map(Connection::Postgres),
+            Pools::Mysql(pair) => begin(pair, limits).await.map(Connection::Mysql),
+        };
+        Ok(Self {
+            database: database.clone(),
+            connection: connection.map_err(|failure| failure.error)?,
+            failed: None,
+            record: None,
+            limits: limits.clone(),
+            counted: None,
+        })
+    }
+
+    /// The rows of one statement.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn query(
+        &mut self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+    ) -> Result<Rows, Error> {
+        self.query_by(Author::Plugin, statement, params, columns)
+            .await
+    }
+
+    /// As [`Self::query`], for the host's own tables.
+    pub(crate) async fn query_own(
+        &mut self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+    ) -> Result<Rows, Error> {
+        self.query_by(Author::Host, statement, params, columns)
+            .await
+    }
+
+    async fn query_by(
+        &mut self,
+        author: Author,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+    ) -> Result<Rows, Error> {
+        self.still_good()?;
+        let outcome = match self
+            .database
+            .0
+            .statements
+            .get(author, statement, params.len())
+        {
+            Ok(statement) => on!(&mut self.connection, Connection(lease) => {
+                query_on(lease, &statement, params, columns, &self.limits, true).await
+            }),
+            Err(error) => Err(Failure::clean(error)),
+        };
+        self.note(outcome)
+    }
+
+    /// The number of rows that one statement matched.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn execute(&mut self, statement: &str, params: Vec<Value>) -> Result<u64, Error> {
+        self.execute_by(Author::Plugin, statement, params).await
+    }
+
+    /// As [`Self::execute`], for the host's own tables.
+    pub(crate) async fn execute_own(
+        &mut self,
+        statement: &str,
+        params: Vec<Value>,
+    ) -> Result<u64, Error> {
+        self.execute_by(Author::Host, statement, params).await
+    }
+
+    async fn execute_by(
+        &mut self,
+        author: Author,
+        statement: &str,
+        params: Vec<Value>,
+    ) -> Result<u64, Error> {
+        self.still_good()?;
+        let outcome = match self
+            .database
+            .0
+            .statements
+            .get(author, statement, params.len())
+        {
+            Ok(statement) => on!(&mut self.connection, Connection(lease) => {
+                execute_on(lease, &statement, params, &self.limits, true).await
+            }),
+            Err(error) => Err(Failure::clean(error)),
+        };
+        self.note(outcome)
+    }
+
+    /// Keeps an audit entry, to be written with the commit.
+    ///
+    /// # Errors
+    /// `invalid-statement` when the entry breaks a limit.
+    pub fn audit(&mut self, stamp: &audit::Stamp, entry: audit::Entry) -> Result<(), Error> {
+        self.still_good()?;
+        let pending = self
+            .record
+            .get_or_insert_with(|| audit::Pending::new(stamp.clone()));
+        let outcome = pending
+            .add(entry)
+            .map_err(Error::InvalidStatement)
+            .map_err(Failure::clean);
+        self.note(outcome)
+    }
+
+    /// Writes the audit entries and commits.
+    ///
+    /// The entries come last, so that the head of their chain is locked for as short as
+    /// can be.
+    ///
+    /// # Errors
+    /// See the contract. Nothing is written then; but after `unavailable` and `timeout`
+    /// nobody knows: the answer to the commit may have been lost on its way.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.still_good()?;
+        if let Some(pending) = self.record.take() {
+            pending.write(&mut self).await?;
+        }
+        let outcome = on!(&mut self.connection, Connection(lease) => {
+            batch_on(lease, "COMMIT", &self.limits, false).await
+        });
+        outcome.map_err(|failure| failure.error)
+    }
+
+    fn still_good(&self) -> Result<(), Error> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn note<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Error> {
+        outcome.map_err(|failure| self.failed.insert(failure.error).clone())
+    }
+}
+
+/// Begins, on a new connection if the first one turns out to be gone: nothing was
+/// executed by then.
+async fn begin<B: Backend>(
+    pair: &Pair<B>,
+    limits: &config::SqlLimits,
+) -> Result<Lease<B>, Failure> {
+    match begin_on(&pair.write, true, limits).await {
+        Err(Failure {
+            error: Error::Unavailable,
+            lost: true,
+        }) => begin_on(&pair.write, false, limits).await,
+        outcome => outcome,
+    }
+}
+
+async fn begin_on<B: Backend>(
+    pool: &Pool<B>,
+    reuse: bool,
+    limits: &config::SqlLimits,
+) -> Result<Lease<B>, Failure> {
+    let mut lease = if reuse {
+        pool.acquire().await?
+    } else {
+        pool.acquire_fresh().await?
+    };
+    batch_on(&mut lease, B::BEGIN, limits, true).await?;
+    Ok(lease)
+}
