@@ -1,5 +1,10 @@
 //! A gateway that hosts HTTP services as WebAssembly components.
 
-#![allow(missing_docs, clippy::allow_attributes, clippy::allow_attributes_without_reason)]
+#![allow(
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason
+)]
 pub mod capability;
+pub mod config;
 pub mod contract;
