@@ -5,6 +5,7 @@
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason
 )]
+pub mod auth;
 pub mod capability;
 pub mod config;
 pub mod contract;

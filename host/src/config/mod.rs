@@ -3,11 +3,43 @@
 //!
 //! These are the validated values that the rest of the host works with. Sizes are
 //! bytes, times are [`Duration`]s.
+//!
+//! [`SETTINGS`] is the one table of keys, defaults, bounds and texts. [`Draft::read`]
+//! reads the layers (defaults, file, environment, flags) against it, so that the types
+//! here are only filled with values that the table allows.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde::Deserialize;
+
+mod check;
+mod database_url;
+mod env;
+mod error;
+mod file;
+mod flags;
+mod keys;
+mod kind;
+mod layers;
+mod load;
+mod original;
+mod print;
+mod secret;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use env::Environment;
+pub use error::ConfigError;
+pub use flags::Flags;
+pub use kind::Kind;
+pub use load::Draft;
+pub use print::defaults;
+pub use secret::SECRET_FILE;
+pub use settings::{SETTINGS, Setting};
 
 /// Everything, validated.
 #[derive(Debug, Clone)]
@@ -26,10 +58,13 @@ pub struct Config {
     pub plugins: BTreeMap<String, Plugin>,
     /// What is logged and how.
     pub log: Log,
+    /// What the operator should know but what stops nothing; logged once at the start.
+    pub warnings: Vec<String>,
 }
 
 /// The public listener and its limits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Server {
     /// Where to listen; port 0 takes a free one. Default `127.0.0.1:3000`.
     pub listen: SocketAddr,
@@ -58,14 +93,16 @@ pub struct Server {
 }
 
 /// The operator's listener.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Admin {
     /// Where to listen; port 0 takes a free one. Default `127.0.0.1:3001`.
     pub listen: SocketAddr,
 }
 
 /// The database that the gateway and its plugins share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:PATH`, `postgres://…` or `mysql://…`. Default: `gateway.db` in the data
     /// directory.
@@ -85,9 +122,11 @@ pub struct Database {
 }
 
 /// How bearer tokens are verified.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Auth {
     /// The keys; a token is tried against those whose algorithm and key id fit.
+    #[serde(skip)]
     pub keys: Vec<Key>,
     /// The `iss` that a token must carry. Unset: not looked at.
     pub issuer: Option<String>,
@@ -127,7 +166,8 @@ impl std::fmt::Debug for Key {
 }
 
 /// The signature algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
     /// HMAC with SHA-256.
     Hs256,
@@ -138,7 +178,8 @@ pub enum Algorithm {
 }
 
 /// One plugin: where it is, where it answers, and its limits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plugin {
     /// The component's file.
     pub file: PathBuf,
@@ -151,7 +192,8 @@ pub struct Plugin {
 }
 
 /// Whether an instance may serve more than one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// Warm instances, one request at a time in each.
     Reuse,
@@ -160,7 +202,8 @@ pub enum Isolation {
 }
 
 /// The limits of one plugin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Instances at once, and so requests being handled at once. Default 64.
     pub instances: usize,
@@ -189,7 +232,8 @@ pub struct Limits {
 }
 
 /// What one SQL statement may do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SqlLimits {
     /// Rows of one result. Default 10,000.
     pub rows: usize,
@@ -202,7 +246,8 @@ pub struct SqlLimits {
 }
 
 /// What is logged and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     /// A filter such as `info` or `gateway=debug,sqlx=warn`. Default `info`.
     pub filter: String,
@@ -211,7 +256,8 @@ pub struct Log {
 }
 
 /// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     Human,

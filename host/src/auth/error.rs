@@ -1,0 +1,85 @@
+//! Why a token is refused: the cause for the log, the answer for the client.
+
+/// Why a token is refused. The text is for the log and holds nothing of the token but
+/// claim names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// More than one `Authorization` header.
+    #[error("more than one authorization header")]
+    Repeated,
+    /// Not `Bearer`.
+    #[error("the authorization scheme is not Bearer")]
+    Scheme,
+    /// Longer than `auth.max_token_bytes`.
+    #[error("the token is too long")]
+    TooLong,
+    /// Not three parts of base64url with JSON inside.
+    #[error("the token is malformed")]
+    Malformed,
+    /// It demands an extension that nobody here knows.
+    #[error("the token has a critical header")]
+    CriticalHeader,
+    /// An algorithm that no key can have, `none` among them.
+    #[error("the token's algorithm is not supported")]
+    Algorithm,
+    /// No key has this algorithm and id.
+    #[error("no key fits the token's algorithm and key id")]
+    UnknownKey,
+    /// No fitting key made the signature.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// The claims are nested too deeply.
+    #[error("the token's claims are nested too deeply")]
+    TooDeep,
+    /// A claim of the wrong type, or out of range.
+    #[error("the claim {0} has the wrong type or range")]
+    Claim(&'static str),
+    /// A claim that must be there is not.
+    #[error("the claim {0} is missing")]
+    Missing(&'static str),
+    /// `exp` is past.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` is to come.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Another `iss` than the configured one.
+    #[error("the token is of another issuer")]
+    Issuer,
+    /// The configured audience is not in `aud`.
+    #[error("the token is for another audience")]
+    Audience,
+    /// `passwordExpiryTime` is past.
+    #[error("the caller's password has expired")]
+    PasswordExpired,
+}
+
+impl TokenError {
+    /// The answer's status.
+    pub const STATUS: u16 = 401;
+
+    /// The answer's JSON body. Like the original service's, the message is an object for
+    /// every bad token, and says `TokenExpired` whatever was wrong: clients look for it
+    /// to renew their token, and nobody learns how close a forged one came.
+    pub fn body(self) -> &'static str {
+        match self {
+            Self::Scheme | Self::Repeated => {
+                r#"{"error":{"statusCode":401,"name":"UnauthorizedError","message":"Bearer realm=\"Users\""}}"#
+            }
+            Self::PasswordExpired => {
+                r#"{"error":{"statusCode":401,"name":"UnauthorizedError","message":{"message":"PasswordExpiryError"}}}"#
+            }
+            _ => {
+                r#"{"error":{"statusCode":401,"name":"UnauthorizedError","message":{"message":"TokenExpired"}}}"#
+            }
+        }
+    }
+
+    /// The answer's `WWW-Authenticate` (RFC 6750).
+    pub fn challenge(self) -> &'static str {
+        match self {
+            Self::Scheme | Self::Repeated => r#"Bearer realm="Users""#,
+            _ => r#"Bearer realm="Users", error="invalid_token""#,
+        }
+    }
+}

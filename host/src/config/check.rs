@@ -1,0 +1,81 @@
+//! What values must be to each other.
+
+use std::collections::BTreeMap;
+
+use super::error::ConfigError;
+use super::layers::Layers;
+use super::{Config, database_url, settings};
+
+/// The longest name that PostgreSQL keeps.
+const MAX_SCHEMA: usize = 63;
+
+/// A plugin that is mentioned must have a file.
+pub(super) fn plugins_have_files(layers: &Layers) -> Result<(), ConfigError> {
+    for known in layers.iter() {
+        let key = &known.given.key;
+        if let Some((name, _)) = settings::plugin_of(key) {
+            let file = format!("plugin.{name}.file");
+            if layers.get(&file).is_none() {
+                return Err(ConfigError::Conflict {
+                    place: format!("plugin.{name}"),
+                    reason: format!(
+                        "it has no file; set {file} or {}",
+                        settings::variable(&file)
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks the values against each other; what is merely odd becomes a warning.
+pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), ConfigError> {
+    let refuse = |key: &str, reason: String| {
+        Err(ConfigError::Conflict {
+            place: layers.name(key),
+            reason,
+        })
+    };
+    let listen = config.server.listen;
+    if listen == config.admin.listen && listen.port() != 0 {
+        return refuse("admin.listen", format!("{listen} is server.listen as well"));
+    }
+    let mut mounts = BTreeMap::new();
+    for (name, plugin) in &config.plugins {
+        if let Some(other) = mounts.insert(&plugin.mount, name) {
+            let reason = format!("{:?} is the mount of plugin.{other} as well", plugin.mount);
+            return refuse(&format!("plugin.{name}.mount"), reason);
+        }
+        let (cpu, wall) = (plugin.limits.cpu_time, plugin.limits.wall_time);
+        if cpu > wall {
+            let reason = format!(
+                "{} is longer than wall_time, which is {}",
+                humantime::format_duration(cpu),
+                humantime::format_duration(wall)
+            );
+            return refuse(&format!("plugin.{name}.limits.cpu_time"), reason);
+        }
+    }
+    if let Some(schema) = &config.database.schema {
+        if !database_url::is_postgres(&config.database.url) {
+            config.warnings.push(format!(
+                "{} is ignored, because the database is not PostgreSQL",
+                layers.name("database.schema")
+            ));
+            config.database.schema = None;
+        } else if schema.len() > MAX_SCHEMA || schema.starts_with("pg_") {
+            let reason =
+                format!("a schema has at most {MAX_SCHEMA} bytes and does not start with pg_");
+            return refuse("database.schema", reason);
+        }
+    }
+    if config.plugins.is_empty() {
+        config.warnings.push(
+            "no plugin is configured, so every path answers 404; add one with \
+             --plugin NAME=FILE or plugin.NAME.file"
+                .into(),
+        );
+    }
+    Ok(())
+}

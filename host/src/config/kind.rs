@@ -1,0 +1,262 @@
+//! The kinds of values: how each is read, and what it allows.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use toml::Value;
+use tracing_subscriber::EnvFilter;
+
+/// What a setting holds. Both ends of a range are allowed.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A whole number.
+    Count {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// A number of bytes.
+    Size {
+        /// The smallest, in bytes.
+        min: u64,
+        /// The largest, in bytes.
+        max: u64,
+    },
+    /// A span of time.
+    Time {
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
+    /// Yes or no.
+    Flag,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// One line of at most 256 characters.
+    Text,
+    /// Some of those, as a list or separated by commas.
+    Names,
+    /// An IP address with a port.
+    Address,
+    /// The path of a file or folder.
+    Path,
+    /// A path prefix of URLs.
+    Mount,
+    /// A filter of log lines.
+    Filter,
+    /// The address of a database; may hold a password.
+    Url,
+    /// A text that is never shown.
+    Secret,
+    /// Verification keys, a list of tables.
+    Keys,
+}
+
+/// The longest text and name.
+const MAX_TEXT: usize = 256;
+
+impl Kind {
+    /// The value in its canonical type (sizes in bytes, times as seconds and
+    /// nanoseconds, and so on), or nothing when it is not allowed. A text is read as the
+    /// same value written in TOML would be: the environment has nothing but text.
+    pub(super) fn read(self, value: &Value) -> Option<Value> {
+        match self {
+            Self::Count { min, max } => integer(whole(value)?, min, max),
+            Self::Size { min, max } => {
+                let bytes = match value {
+                    Value::String(text) => text.trim().parse::<ByteSize>().ok()?.as_u64(),
+                    other => whole(other)?,
+                };
+                integer(bytes, min, max)
+            }
+            Self::Time { min, max } => time(value).filter(|t| (min..=max).contains(t)).map(placed),
+            Self::Flag => match value {
+                Value::Boolean(flag) => Some(Value::Boolean(*flag)),
+                Value::String(text) => text.trim().parse().ok().map(Value::Boolean),
+                _ => None,
+            },
+            Self::Names => names(value),
+            Self::Keys => match value {
+                Value::Array(_) => Some(value.clone()),
+                Value::String(text) => text.parse::<Value>().ok().filter(Value::is_array),
+                _ => None,
+            },
+            _ => {
+                let text = value.as_str()?;
+                self.takes(text).then(|| Value::String(text.to_owned()))
+            }
+        }
+    }
+
+    /// Whether a kind that is written as text takes this one.
+    fn takes(self, text: &str) -> bool {
+        match self {
+            Self::Choice(words) => words.contains(&text),
+            Self::Text => is_name(text),
+            Self::Address => text.parse::<SocketAddr>().is_ok(),
+            Self::Path => !text.is_empty() && !text.contains('\0'),
+            Self::Mount => is_mount(text),
+            Self::Filter => EnvFilter::builder().parse(text).is_ok(),
+            Self::Url => super::database_url::is_allowed(text),
+            Self::Secret => !text.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// What is allowed, to follow "is not" in a sentence.
+    pub fn allowed(self) -> String {
+        match self {
+            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Size { min, max } => format!(
+                "a size from {} to {}, such as \"16MiB\" or a whole number of bytes",
+                size_text(min),
+                size_text(max)
+            ),
+            Self::Time { min, max } => format!(
+                "a time from {} to {}, such as \"30s\" or a whole number of seconds",
+                humantime::format_duration(min),
+                humantime::format_duration(max)
+            ),
+            Self::Flag => "true or false".into(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Text => format!("one line of 1 to {MAX_TEXT} characters"),
+            Self::Names => "a list of names (in the environment: separated by commas)".into(),
+            Self::Address => "an IP address with a port, such as 127.0.0.1:3000".into(),
+            Self::Path => "the path of a file or folder".into(),
+            Self::Mount => "a path that starts with / and does not end with one, or / alone, \
+                            without empty or dot segments, ? or #"
+                .into(),
+            Self::Filter => "a log filter, such as info or gateway=debug,sqlx=warn".into(),
+            Self::Url => "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or \
+                          mysql://USER:PASSWORD@HOST:PORT/DATABASE"
+                .into(),
+            Self::Secret => "a text that is not empty".into(),
+            Self::Keys => "a list of tables like {id = \"…\", algorithm = \"RS256\", \
+                           public_key_file = \"…\"}"
+                .into(),
+        }
+    }
+
+    /// The value for a message: quoted, shortened, and never a secret.
+    pub(super) fn quote(self, value: &Value) -> String {
+        match (self, value) {
+            (Self::Secret | Self::Keys, _) => "the value (not shown)".into(),
+            (Self::Url, Value::String(text)) => format!("{:?}", super::database_url::masked(text)),
+            (_, Value::String(text)) => quote(text),
+            (_, other) => shorten(&other.to_string().replace('\n', " ")),
+        }
+    }
+
+    /// The value as TOML for `config check`: what was given, in its canonical type where
+    /// that reads as well, and secrets masked.
+    pub(super) fn show(self, given: &Value) -> String {
+        match (self, given) {
+            (Self::Secret, _) => "\"********\"".into(),
+            (Self::Keys, keys) => format!(
+                "[] # {} keys, not shown",
+                keys.as_array().map_or(0, Vec::len)
+            ),
+            (Self::Url, Value::String(text)) => {
+                Value::String(super::database_url::masked(text)).to_string()
+            }
+            (Self::Count { .. } | Self::Flag | Self::Names, _) => {
+                self.read(given).as_ref().unwrap_or(given).to_string()
+            }
+            _ => given.to_string(),
+        }
+    }
+}
+
+/// A text for a message: in quotes, control characters escaped, at most 80 characters.
+pub(super) fn quote(text: &str) -> String {
+    shorten(&format!("{text:?}"))
+}
+
+fn shorten(text: &str) -> String {
+    const MOST: usize = 80;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn integer(number: u64, min: u64, max: u64) -> Option<Value> {
+    if !(min..=max).contains(&number) {
+        return None;
+    }
+    i64::try_from(number).ok().map(Value::Integer)
+}
+
+fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Integer(number) => u64::try_from(*number).ok(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn time(value: &Value) -> Option<Duration> {
+    match (whole(value), value) {
+        (Some(seconds), _) => Some(Duration::from_secs(seconds)),
+        (None, Value::String(text)) => humantime::parse_duration(text.trim()).ok(),
+        (None, _) => None,
+    }
+}
+
+/// The form that serde reads a [`Duration`] from.
+fn placed(time: Duration) -> Value {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Value::Table(toml::Table::from_iter([
+        ("secs".to_owned(), Value::Integer(seconds)),
+        (
+            "nanos".to_owned(),
+            Value::Integer(time.subsec_nanos().into()),
+        ),
+    ]))
+}
+
+fn names(value: &Value) -> Option<Value> {
+    let names: Vec<&str> = match value {
+        Value::String(text) => text.split(',').map(str::trim).collect(),
+        Value::Array(items) => items.iter().map(Value::as_str).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    let good = !names.is_empty() && names.iter().all(|name| is_name(name));
+    good.then(|| {
+        names
+            .into_iter()
+            .map(|name| Value::String(name.to_owned()))
+            .collect::<Vec<_>>()
+            .into()
+    })
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control)
+}
+
+fn is_mount(text: &str) -> bool {
+    let segments = |rest: &str| {
+        rest.split('/')
+            .all(|segment| !matches!(segment, "" | "." | ".."))
+    };
+    text == "/"
+        || text.strip_prefix('/').is_some_and(segments)
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+/// A number of bytes in the largest unit that divides it.
+fn size_text(bytes: u64) -> String {
+    [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")]
+        .into_iter()
+        .find(|&(shift, _)| bytes >> shift > 0 && bytes.trailing_zeros() >= shift)
+        .map_or_else(
+            || format!("{bytes} B"),
+            |(shift, unit)| format!("{} {unit}", bytes >> shift),
+        )
+}

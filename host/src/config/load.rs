@@ -1,0 +1,191 @@
+//! From the file, the environment and the flags to a [`Config`].
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::env::Environment;
+use super::error::ConfigError;
+use super::flags::Flags;
+use super::layers::Layers;
+use super::{Admin, Auth, Config, Database, Log, Plugin, Server};
+use super::{check, database_url, file, keys, original, secret};
+
+/// A configuration that is read and checked, while nothing on disk has been touched.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) config: Config,
+    pub(super) layers: Layers,
+}
+
+impl Config {
+    /// Reads the configuration, and makes the data folder and the signing secret where
+    /// they are missing.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; nothing is made then, unless it is the making that
+    /// fails.
+    pub fn load(
+        file: Option<&Path>,
+        env: &Environment,
+        flags: &Flags,
+    ) -> Result<Self, ConfigError> {
+        Draft::read(file, env, flags)?.into_config()
+    }
+}
+
+impl Draft {
+    /// Reads and checks the configuration. Without `file`, the one that `GATEWAY_CONFIG`
+    /// names is read, if any.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn read(
+        file: Option<&Path>,
+        env: &Environment,
+        flags: &Flags,
+    ) -> Result<Self, ConfigError> {
+        let mut warnings = Vec::new();
+        let mut layers = Layers::default();
+        if let Some(path) = file.or(env.config_file()?.map(Path::new)) {
+            layers.add(file::read(path)?)?;
+        }
+        for layer in original::given(env, &mut warnings)? {
+            layers.add(layer)?;
+        }
+        layers.add(env.given()?)?;
+        layers.add(flags.given())?;
+        layers.complete()?;
+
+        let keys = keys::assemble(&layers, &mut warnings)?;
+        let url = database_url(&layers)?;
+        check::plugins_have_files(&layers)?;
+        let mut config = place(&layers, url)?;
+        config.auth.keys = keys;
+        config.warnings = warnings;
+        check::together(&mut config, &layers)?;
+        Ok(Self { config, layers })
+    }
+
+    /// The configuration, after the data folder and, when no key is configured, the
+    /// signing secret were made.
+    ///
+    /// # Errors
+    /// When one of them cannot be made or read.
+    pub fn into_config(self) -> Result<Config, ConfigError> {
+        let mut config = self.config;
+        secret::make_folder(&config.data)?;
+        if config.auth.keys.is_empty() {
+            let material = secret::ensure(&config.data, &mut config.warnings)?;
+            config.auth.keys.push(super::Key {
+                id: None,
+                algorithm: super::Algorithm::Hs256,
+                material,
+            });
+        }
+        Ok(config)
+    }
+
+    /// What was read. `auth.keys` is empty when a signing secret is to be made.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+/// The database's address: given, in a file, or the file in the data folder.
+fn database_url(layers: &Layers) -> Result<String, ConfigError> {
+    if let Some(url) = layers.text("database.url") {
+        return Ok(url.to_owned());
+    }
+    let key = "database.url_file";
+    let Some(path) = layers.text(key) else {
+        let data = Path::new(layers.text("data").unwrap_or_default());
+        return database_url::of_file(&data.join("gateway.db")).ok_or_else(|| {
+            ConfigError::Conflict {
+                place: layers.name("data"),
+                reason: "it is not UTF-8".into(),
+            }
+        });
+    };
+    let place = layers.name(key);
+    let text = file::read_text(&place, Path::new(path))?;
+    let url = text.trim();
+    match database_url::is_allowed(url) {
+        true => Ok(url.to_owned()),
+        false => Err(ConfigError::Value {
+            place,
+            value: "the file's content".into(),
+            allowed: super::Kind::Url.allowed(),
+        }),
+    }
+}
+
+/// The same shape as the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tree {
+    data: PathBuf,
+    server: Server,
+    admin: Admin,
+    database: Database,
+    auth: Auth,
+    #[serde(default)]
+    plugin: BTreeMap<String, Plugin>,
+    log: Log,
+}
+
+/// Puts the canonical values into the types. The table has checked them, so that only a
+/// difference between the table and the types can fail here; a test excludes one.
+fn place(layers: &Layers, url: String) -> Result<Config, ConfigError> {
+    let mut tree = Table::new();
+    for known in layers.iter() {
+        match known.given.key.as_str() {
+            // Their content is placed, not their names.
+            "auth.secret" | "auth.secret_file" | "auth.keys" | "database.url_file" => {}
+            key => insert(&mut tree, key, known.canonical.clone()),
+        }
+    }
+    insert(&mut tree, "database.url", Value::String(url));
+    if layers.text("log.format") == Some("auto") {
+        let format = if std::io::stderr().is_terminal() {
+            "human"
+        } else {
+            "json"
+        };
+        insert(&mut tree, "log.format", Value::String(format.into()));
+    }
+    let tree: Tree = serde_path_to_error::deserialize(Value::Table(tree)).map_err(|error| {
+        let key = error.path().to_string();
+        ConfigError::Conflict {
+            place: layers.name(&key),
+            reason: error.inner().message().replace('\n', " "),
+        }
+    })?;
+    Ok(Config {
+        server: tree.server,
+        admin: tree.admin,
+        data: tree.data,
+        database: tree.database,
+        auth: tree.auth,
+        plugins: tree.plugin,
+        log: tree.log,
+        warnings: Vec::new(),
+    })
+}
+
+fn insert(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => drop(table.insert(key.to_owned(), value)),
+        Some((head, rest)) => {
+            let inner = table
+                .entry(head)
+                .or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The table of settings: every key, its default, its bounds and its text, once.
+//!
+//! The loader, `gateway config`, and the table in `docs/configuration.md` all come from
+//! here.
+
+use std::time::Duration;
+
+use super::kind::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// The TOML key. `*` stands for a plugin's name.
+    pub key: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// What holds when nobody says anything, as one would write it in the environment.
+    pub default: Option<&'static str>,
+    /// Variables of the original chat service that say the same.
+    pub also: &'static [&'static str],
+    /// What it is for.
+    pub text: &'static str,
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+const HOUR: u64 = 3_600_000;
+const DAY: u64 = 24 * HOUR;
+
+/// Every setting, in the order in which they are shown.
+#[rustfmt::skip] // A table: one setting, two lines.
+pub const SETTINGS: &[Setting] = &[
+    set("data", Kind::Path, "./data",
+        "The folder of the embedded database, the compile cache and the generated signing \
+         secret. Made with mode 0700 when it is missing."),
+    set("server.listen", Kind::Address, "127.0.0.1:3000",
+        "Where to listen; port 0 takes a free one.").or(&["HOST", "PORT"]),
+    set("server.max_connections", count(1, 1_000_000), "10000",
+        "Open connections; more wait in the kernel's backlog."),
+    set("server.max_requests", count(1, 100_000), "1024",
+        "Requests being handled at once, on all connections."),
+    set("server.max_queue", count(0, 1_000_000), "1024",
+        "Requests that may wait for one of those places; more get 503."),
+    set("server.queue_timeout", time(1, HOUR), "2s",
+        "How long a request may wait for a place before it gets 503."),
+    set("server.header_timeout", time(100, HOUR), "30s",
+        "From the first byte of a request's head to its last. Also how long an idle keep-alive \
+         connection is kept."),
+    set("server.body_timeout", time(100, HOUR), "30s",
+        "The longest pause between two pieces of a body."),
+    set("server.max_header_bytes", size(8 * KIB, MIB), "32KiB",
+        "The longest head: request line and fields."),
+    set("server.max_body_bytes", size(1, TIB), "16MiB", "The longest body."),
+    set("server.max_streams", count(1, 10_000), "128", "Streams at once on one HTTP/2 connection."),
+    set("server.drain_timeout", time(0, HOUR), "30s",
+        "How long requests in flight may go on after SIGTERM before they are cut."),
+    set("admin.listen", Kind::Address, "127.0.0.1:3001",
+        "Where the operator's endpoints (`/healthz`, `/readyz`) listen; port 0 takes a free \
+         one."),
+    unset("database.url", Kind::Url,
+        "The database. Unset: `gateway.db` in the data folder. Special characters in the parts \
+         are percent-encoded.").or(&["DATABASE_URL"]),
+    unset("database.url_file", Kind::Path,
+        "A file that holds `database.url`, for secret stores that mount files.").or(&["DATABASE_URL_FILE"]),
+    unset("database.schema", Kind::Text,
+        "PostgreSQL: the schema that holds the tables; made when it is missing. Unset: the \
+         connection's own.").or(&["DB_SCHEMA"]),
+    set("database.max_connections", count(1, 10_000), "10",
+        "Connections at most.").or(&["DB_MAX_CONNECTIONS"]),
+    set("database.acquire_timeout", time(1, HOUR), "3s",
+        "How long a request waits for a connection.").or(&["DB_CONNECTION_TIMEOUT_MILLIS"]),
+    set("database.idle_timeout", time(1, DAY), "10min",
+        "A connection that was idle for longer is closed.").or(&["DB_IDLE_TIMEOUT_MILLIS"]),
+    set("database.connect_timeout", time(0, HOUR), "30s",
+        "How long a start waits for the database to answer."),
+    set("database.statement_cache", count(0, 10_000), "256",
+        "Prepared statements kept for each connection."),
+    unset("auth.secret", Kind::Secret,
+        "The secret of HS256 tokens. With no key of any kind, a random one is made and kept in \
+         `jwt.secret` in the data folder, with mode 0600.").or(&["JWT_SECRET"]),
+    unset("auth.secret_file", Kind::Path,
+        "A file that holds `auth.secret`. A line end at its end does not count.").or(&["JWT_SECRET_FILE"]),
+    unset("auth.keys", Kind::Keys,
+        "More keys, each with `algorithm` (`HS256`, `RS256`, `ES256`), optionally `id` (the \
+         `kid` that a token must name), and one of `secret`, `secret_file`, `public_key` (PEM), \
+         `public_key_file`. In the environment: the same as a TOML list of inline tables."),
+    unset("auth.issuer", Kind::Text,
+        "The `iss` that a token must carry. Unset: not looked at.").or(&["JWT_ISSUER"]),
+    unset("auth.audience", Kind::Text, "The `aud` that a token must carry. Unset: not looked at."),
+    set("auth.require_exp", Kind::Flag, "true", "Whether a token without `exp` is refused."),
+    set("auth.leeway", time(0, HOUR), "5s",
+        "The clock difference that is forgiven in `exp` and `nbf`."),
+    set("auth.max_token_bytes", size(256, MIB), "16KiB", "The longest token."),
+    set("auth.actor_claims", Kind::Names, "userTenantId,id,sub",
+        "The claims that name the caller; the first that a token has counts."),
+    set("auth.tenant_claim", Kind::Text, "tenantId", "The claim that names the caller's tenant."),
+    unset("plugin.*.file", Kind::Path, "The component's file. A plugin without one is refused."),
+    set("plugin.*.mount", Kind::Mount, "/",
+        "The path prefix that it answers below. Two plugins cannot have the same."),
+    set("plugin.*.isolation", Kind::Choice(&["reuse", "fresh"]), "reuse",
+        "`reuse`: warm instances, one request at a time in each. `fresh`: a new instance for \
+         each request."),
+    set("plugin.*.limits.instances", count(1, 10_000), "64",
+        "Instances at once, and so requests being handled at once."),
+    set("plugin.*.limits.queue", count(0, 100_000), "512",
+        "Requests that may wait for an instance; more get 503."),
+    set("plugin.*.limits.queue_timeout", time(1, HOUR), "2s",
+        "How long a request may wait for an instance before it gets 503."),
+    set("plugin.*.limits.uses", count(1, 4_294_967_295), "10000",
+        "Requests that one instance serves before it is replaced."),
+    set("plugin.*.limits.memory", size(MIB, 4 * GIB), "64MiB", "Linear memory of one instance."),
+    set("plugin.*.limits.table", count(1, 1_000_000), "10000",
+        "Elements of one table of an instance."),
+    set("plugin.*.limits.cpu_time", time(1, HOUR), "1s",
+        "Time that the plugin's own code may run for one request. At most `wall_time`."),
+    set("plugin.*.limits.wall_time", time(1, HOUR), "30s",
+        "From the call to the answer, waits included."),
+    set("plugin.*.limits.inline_body", size(1, 64 * MIB), "1MiB",
+        "The longest request body that is handed over as bytes; longer ones are handed over as \
+         a stream."),
+    set("plugin.*.limits.response_body", size(1, GIB), "16MiB", "The longest response body."),
+    set("plugin.*.limits.log_lines", count(0, 100_000), "100",
+        "Log lines for one request; further ones are counted and dropped."),
+    set("plugin.*.limits.sql.rows", count(1, 1_000_000), "10000", "Rows of one result."),
+    set("plugin.*.limits.sql.bytes", size(KIB, GIB), "16MiB", "Bytes of one result's values."),
+    set("plugin.*.limits.sql.statement_timeout", time(1, HOUR), "5s",
+        "How long one statement may take."),
+    set("plugin.*.limits.sql.transactions", count(1, 64), "4",
+        "Transactions that one request may have open at once."),
+    set("log.filter", Kind::Filter, "info",
+        "What is logged: a level, or levels by module.").or(&["LOG_LEVEL"]),
+    set("log.format", Kind::Choice(&["auto", "human", "json"]), "auto",
+        "The form of a line on standard error. `auto`: human on a terminal, JSON elsewhere."),
+];
+
+/// Settings of which a layer may say only one, and where one said later hides the other.
+pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
+    ("auth.secret", "auth.secret_file"),
+    ("database.url", "database.url_file"),
+];
+
+const fn set(key: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Setting {
+    Setting {
+        key,
+        kind,
+        default: Some(default),
+        also: &[],
+        text,
+    }
+}
+
+const fn unset(key: &'static str, kind: Kind, text: &'static str) -> Setting {
+    Setting {
+        key,
+        kind,
+        default: None,
+        also: &[],
+        text,
+    }
+}
+
+const fn count(min: u64, max: u64) -> Kind {
+    Kind::Count { min, max }
+}
+
+const fn size(min: u64, max: u64) -> Kind {
+    Kind::Size { min, max }
+}
+
+/// Both ends in milliseconds.
+const fn time(min: u64, max: u64) -> Kind {
+    Kind::Time {
+        min: Duration::from_millis(min),
+        max: Duration::from_millis(max),
+    }
+}
+
+impl Setting {
+    const fn or(mut self, also: &'static [&'static str]) -> Self {
+        self.also = also;
+        self
+    }
+
+    /// The variable that says the same as the key: `server.listen` is
+    /// `GATEWAY_SERVER_LISTEN`, `plugin.*.file` is `GATEWAY_PLUGIN_<NAME>_FILE`.
+    pub fn variable(&self) -> String {
+        variable(self.key)
+    }
+
+    /// The part of a plugin's key behind the name, such as `limits.memory`.
+    pub(super) fn of_plugin(&self) -> Option<&'static str> {
+        self.key.strip_prefix("plugin.*.")
+    }
+}
+
+/// The variable that says the same as a key.
+pub(super) fn variable(key: &str) -> String {
+    let key = key
+        .to_ascii_uppercase()
+        .replace(['.', '-'], "_")
+        .replace('*', "<NAME>");
+    format!("GATEWAY_{key}")
+}
+
+/// The setting of a full key such as `plugin.chat.mount`.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    let in_plugin = plugin_of(key).map(|(_, rest)| rest);
+    SETTINGS.iter().find(|setting| match setting.of_plugin() {
+        Some(rest) => in_plugin == Some(rest),
+        None => setting.key == key,
+    })
+}
+
+/// A plugin's name and the rest of its key: `plugin.chat.mount` is `chat` and `mount`.
+pub(super) fn plugin_of(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix("plugin.")?.split_once('.')
+}
+
+/// Whether a plugin may be called so: it is a part of keys, variables and log lines.
+pub(super) fn is_plugin_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+}
+
+/// The name most similar to a mistyped one, when any is similar enough to be meant.
+pub(super) fn nearest(name: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    names
+        .map(|other| (strsim::damerau_levenshtein(name, &other), other))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= name.len() / 3)
+        .map(|(_, other)| other)
+}

@@ -1,0 +1,345 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+mod refused;
+
+fn env(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().copied().collect()
+}
+
+fn from_env(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Draft::read(None, &env(variables), &Flags::default()).map(|draft| draft.config)
+}
+
+/// Reads a file, with a fixed name in messages.
+fn from_file(text: &str) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.toml");
+    fs::write(&path, text).unwrap();
+    Draft::read(Some(&path), &env(&[]), &Flags::default())
+        .map(|draft| draft.config)
+        .map_err(|error| {
+            error
+                .to_string()
+                .replace(&format!("{}/", folder.path().display()), "")
+        })
+}
+
+#[test]
+fn the_table_and_the_types_agree_and_every_default_is_allowed() {
+    let config = from_env(&[("GATEWAY_PLUGIN_CHAT_FILE", "chat.wasm")]).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:3000".parse().unwrap());
+    assert_eq!(config.server.max_header_bytes, 32 << 10);
+    assert_eq!(config.database.url, "sqlite:./data/gateway.db");
+    assert_eq!(config.database.idle_timeout, Duration::from_secs(600));
+    assert_eq!(config.auth.actor_claims, ["userTenantId", "id", "sub"]);
+    assert!(config.auth.keys.is_empty());
+    let chat = &config.plugins["chat"];
+    assert_eq!(chat.mount, "/");
+    assert_eq!(chat.isolation, Isolation::Reuse);
+    assert_eq!(chat.limits.sql.statement_timeout, Duration::from_secs(5));
+    assert_eq!(chat.limits.memory, 64 << 20);
+}
+
+#[test]
+fn every_variable_has_one_key() {
+    for setting in SETTINGS {
+        let name = setting.variable().replace("<NAME>", "MY_CHAT");
+        let key = setting.key.replace('*', "my-chat");
+        let found = env(&[(&name, "x")]).given().unwrap();
+        assert_eq!(found[0].key, key, "{name}");
+    }
+}
+
+#[test]
+fn the_file_and_the_environment_say_the_same_things() {
+    let file = from_file(
+        r#"
+        [server]
+        listen = "0.0.0.0:8080"
+        max_connections = 5
+        queue_timeout = 3
+        [auth]
+        require_exp = false
+        actor_claims = ["sub", "id"]
+        keys = [{ id = "k", algorithm = "HS256", secret = "s" }]
+        [plugin.my-chat]
+        file = "x.wasm"
+        limits.memory = "8MiB"
+        limits.sql.rows = 7
+        "#,
+    )
+    .unwrap();
+    let variables = from_env(&[
+        ("GATEWAY_SERVER_LISTEN", "0.0.0.0:8080"),
+        ("GATEWAY_SERVER_MAX_CONNECTIONS", "5"),
+        ("GATEWAY_SERVER_QUEUE_TIMEOUT", "3"),
+        ("GATEWAY_AUTH_REQUIRE_EXP", "false"),
+        ("GATEWAY_AUTH_ACTOR_CLAIMS", "sub, id"),
+        (
+            "GATEWAY_AUTH_KEYS",
+            r#"[{ id = "k", algorithm = "HS256", secret = "s" }]"#,
+        ),
+        ("GATEWAY_PLUGIN_MY_CHAT_FILE", "x.wasm"),
+        ("GATEWAY_PLUGIN_MY_CHAT_LIMITS_MEMORY", "8MiB"),
+        ("GATEWAY_PLUGIN_MY_CHAT_LIMITS_SQL_ROWS", "7"),
+    ])
+    .unwrap();
+    assert_eq!(file.server.queue_timeout, Duration::from_secs(3));
+    assert_eq!(file.auth.keys[0].material, variables.auth.keys[0].material);
+    let without_warnings = |mut config: Config| {
+        config.warnings.clear();
+        format!("{config:?}")
+    };
+    assert_eq!(without_warnings(file), without_warnings(variables));
+}
+
+#[test]
+fn later_layers_win() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.toml");
+    fs::write(
+        &path,
+        "data = 'a'\nserver.listen = '127.0.0.1:1'\nserver.max_streams = 1",
+    )
+    .unwrap();
+    let env = env(&[
+        ("GATEWAY_CONFIG", path.to_str().unwrap()),
+        ("PORT", "2"),
+        ("GATEWAY_SERVER_LISTEN", "127.0.0.1:3"),
+        ("GATEWAY_DATA", "b"),
+    ]);
+    let flags = Flags {
+        data: Some("c".into()),
+        ..Flags::default()
+    };
+    let config = Draft::read(None, &env, &flags).unwrap().config;
+    assert_eq!(config.data, Path::new("c"));
+    assert_eq!(config.database.url, "sqlite:c/gateway.db");
+    assert_eq!(config.server.listen.port(), 3);
+    assert_eq!(config.server.max_streams, 1);
+}
+
+#[test]
+fn the_originals_variables_count() {
+    let url = |variables: &[(&str, &str)]| from_env(variables).unwrap().database.url;
+    let db = [
+        ("DB_HOST", "db"),
+        ("DB_PORT", "6000"),
+        ("DB_USER", "a@b"),
+        ("DB_PASSWORD", "p:/?#%41"),
+        ("DB_DATABASE", "chat"),
+    ];
+    assert_eq!(url(&db), "postgres://a%40b:p%3A%2F%3F%23%2541@db:6000/chat");
+    assert_eq!(
+        url(&[("DB_HOST", "db"), ("DB_CONNECTOR", "mysql")]),
+        "mysql://db:3306/"
+    );
+    assert_eq!(url(&[("DB_DATABASE", "c")]), "postgres://localhost:5432/c");
+    assert_eq!(url(&[("DB_HOST", "::1")]), "postgres://[::1]:5432/");
+    assert_eq!(url(&[("DB_USER", "u")]), "sqlite:./data/gateway.db");
+    let mut all = db.to_vec();
+    all.push(("DATABASE_URL", "mysql://h/d"));
+    assert_eq!(url(&all), "mysql://h/d");
+    all.push(("GATEWAY_DATABASE_URL", "sqlite:x"));
+    assert_eq!(url(&all), "sqlite:x");
+
+    let pool = [
+        ("DB_MAX_CONNECTIONS", "25"),
+        ("DB_IDLE_TIMEOUT_MILLIS", "60000"),
+        ("DB_CONNECTION_TIMEOUT_MILLIS", "0"),
+    ];
+    let off = from_env(&pool).unwrap();
+    assert_eq!(off.database.max_connections, 10);
+    assert_eq!(
+        off.warnings
+            .iter()
+            .filter(|line| line.contains("is ignored"))
+            .count(),
+        3
+    );
+    let mut on = pool.to_vec();
+    on.push(("ENABLE_DB_CONNECTION_POOLING", "1"));
+    let on = from_env(&on).unwrap();
+    assert_eq!(on.database.max_connections, 25);
+    assert_eq!(on.database.idle_timeout, Duration::from_secs(60));
+    assert_eq!(on.database.acquire_timeout, Duration::from_secs(3600));
+
+    let listen =
+        |variables: &[(&str, &str)]| from_env(variables).unwrap().server.listen.to_string();
+    assert_eq!(listen(&[("PORT", "80")]), "127.0.0.1:80");
+    assert_eq!(listen(&[("HOST", "0.0.0.0")]), "0.0.0.0:3000");
+    assert_eq!(listen(&[("HOST", "::"), ("PORT", "80")]), "[::]:80");
+    assert_eq!(
+        from_env(&[("LOG_LEVEL", "verbose")]).unwrap().log.filter,
+        "debug"
+    );
+
+    let auth = from_env(&[("JWT_SECRET", "short"), ("JWT_ISSUER", "sourcefuse")]).unwrap();
+    assert_eq!(auth.auth.keys[0].material, b"short");
+    assert_eq!(auth.auth.issuer.as_deref(), Some("sourcefuse"));
+    assert!(
+        auth.warnings[0].starts_with("JWT_SECRET: the secret has 5 bytes"),
+        "{auth:?}"
+    );
+}
+
+#[test]
+fn a_secret_is_made_once_and_kept_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("new/data");
+    let flags = Flags {
+        data: Some(data.to_str().unwrap().into()),
+        ..Flags::default()
+    };
+    let load = || Config::load(None, &env(&[]), &flags).unwrap();
+
+    let secrets: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| load().auth.keys[0].material.clone()))
+            .collect();
+        starts
+            .into_iter()
+            .map(|start| start.join().unwrap())
+            .collect()
+    });
+    assert_eq!(secrets[0].len(), 64);
+    assert!(
+        secrets.iter().all(|secret| *secret == secrets[0]),
+        "all starts agree"
+    );
+    let file = data.join(SECRET_FILE);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&data), mode(&file)), (0o700, 0o600));
+    assert_eq!(
+        fs::read_dir(&data).unwrap().count(),
+        1,
+        "no drafts stay behind"
+    );
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let config = load();
+    assert_eq!(config.auth.keys[0].material, secrets[0]);
+    assert!(
+        config
+            .warnings
+            .iter()
+            .any(|line| line.contains("could be read by others (mode 644)"))
+    );
+    assert_eq!(mode(&file), 0o600);
+
+    fs::write(&file, "short").unwrap();
+    let error = Config::load(None, &env(&[]), &flags)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("shorter than 32 bytes"), "{error}");
+
+    let configured = Config::load(None, &env(&[("JWT_SECRET", "given")]), &flags).unwrap();
+    assert_eq!(configured.auth.keys[0].material, b"given");
+}
+
+#[test]
+fn secrets_may_come_from_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let config = from_env(&[
+        ("JWT_SECRET_FILE", &file("jwt", "from a file\n")),
+        ("DATABASE_URL_FILE", &file("url", "postgres://h/d\n")),
+    ])
+    .unwrap();
+    assert_eq!(config.auth.keys[0].material, b"from a file");
+    assert_eq!(config.database.url, "postgres://h/d");
+    let password = file("password", "p w\n");
+    let config = from_env(&[
+        ("DB_HOST", "h"),
+        ("DB_USER", "u"),
+        ("DB_PASSWORD_FILE", &password),
+    ])
+    .unwrap();
+    assert_eq!(config.database.url, "postgres://u:p%20w@h:5432/");
+    // The stronger layer's form hides the weaker layer's other form.
+    let config = from_env(&[
+        ("JWT_SECRET_FILE", "/nonexistent"),
+        ("GATEWAY_AUTH_SECRET", "mine"),
+    ])
+    .unwrap();
+    assert_eq!(config.auth.keys.len(), 1);
+    assert_eq!(config.auth.keys[0].material, b"mine");
+    let empty = file("empty", "\n");
+    let error = from_env(&[("JWT_SECRET_FILE", &empty)])
+        .unwrap_err()
+        .to_string();
+    assert_eq!(error, "JWT_SECRET_FILE: the secret is empty");
+}
+
+#[test]
+fn what_is_in_force_is_printed_as_toml_without_secrets() {
+    let env = env(&[
+        ("JWT_SECRET", "hidden"),
+        ("DATABASE_URL", "postgres://u:hidden@h/d"),
+        ("GATEWAY_SERVER_MAX_STREAMS", "5"),
+        ("GATEWAY_PLUGIN_CHAT_FILE", "chat.wasm"),
+    ]);
+    let text = Draft::read(None, &env, &Flags::default()).unwrap().print();
+    toml::from_str::<toml::Table>(&text).unwrap();
+    assert!(!text.contains("hidden"), "{text}");
+    for line in [
+        "data = \"./data\"\n",
+        "max_streams = 5 # GATEWAY_SERVER_MAX_STREAMS\n",
+        "url = \"postgres://u:********@h/d\" # DATABASE_URL\n",
+        "secret = \"********\" # JWT_SECRET\n",
+        "[plugin.chat]\nfile = \"chat.wasm\" # GATEWAY_PLUGIN_CHAT_FILE\n",
+        "max_body_bytes = \"16MiB\"\n",
+    ] {
+        assert!(text.contains(line), "{line:?} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn the_printed_defaults_are_a_configuration() {
+    let uncommented: String = defaults()
+        .lines()
+        .filter(|line| !line.ends_with(" =") && !line.starts_with("# "))
+        .map(|line| format!("{}\n", line.trim_start_matches('#')))
+        .collect();
+    let named = uncommented
+        .replace("[plugin.NAME]", "[plugin.name]\nfile = 'f'")
+        .replace("NAME", "name");
+    let config = from_file(&named).unwrap();
+    let plain = from_env(&[("GATEWAY_PLUGIN_NAME_FILE", "f")]).unwrap();
+    assert_eq!(format!("{config:?}"), format!("{plain:?}"));
+}
+
+#[test]
+fn the_documentation_has_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (start, end) = ("<!-- settings -->\n", "<!-- /settings -->");
+    let (before, rest) = text.split_once(start).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let expected = format!("{before}{start}{}{end}{after}", print::table());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text == expected,
+        "run UPDATE_DOCS=1 cargo test --release -p gateway config"
+    );
+    for name in [
+        "DB_CONNECTOR",
+        "DB_PASSWORD_FILE",
+        "ENABLE_DB_CONNECTION_POOLING",
+        "GATEWAY_CONFIG",
+    ] {
+        assert!(text.contains(name), "{name} is not documented");
+    }
+}

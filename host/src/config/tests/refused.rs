@@ -1,0 +1,80 @@
+use super::*;
+
+#[test]
+fn a_wrong_variable_is_named_with_what_is_allowed() {
+    #[rustfmt::skip] // A table: the variables, and what the message has in it.
+    let table: &[(&[(&str, &str)], &str)] = &[
+        (&[("GATEWAY_SERVER_MAX_CONNECTIONS", "many")], r#"GATEWAY_SERVER_MAX_CONNECTIONS: "many" is not a whole number from 1 to 1000000"#),
+        (&[("GATEWAY_SERVER_MAX_CONNECTIONS", "0")], r#"GATEWAY_SERVER_MAX_CONNECTIONS: "0" is not a whole number"#),
+        (&[("GATEWAY_SERVER_MAX_CONNECTIONS", "-1")], r#""-1" is not a whole number"#),
+        (&[("GATEWAY_SERVER_MAX_HEADER_BYTES", "1KiB")], r#""1KiB" is not a size from 8 KiB to 1 MiB, such as"#),
+        (&[("GATEWAY_SERVER_BODY_TIMEOUT", "2 fortnights")], r#""2 fortnights" is not a time from 100ms to 1h, such as"#),
+        (&[("GATEWAY_SERVER_LISTEN", "localhost")], r#""localhost" is not an IP address with a port"#),
+        (&[("GATEWAY_AUTH_REQUIRE_EXP", "maybe")], r#""maybe" is not true or false"#),
+        (&[("GATEWAY_LOG_FORMAT", "xml")], r#""xml" is not one of auto, human, json"#),
+        (&[("GATEWAY_LOG_FILTER", "a=b=c")], r#""a=b=c" is not a log filter"#),
+        (&[("GATEWAY_AUTH_ISSUER", "a\nb")], r#""a\nb" is not one line"#),
+        (&[("GATEWAY_SERVER_MAX_CONECTIONS", "1")], "GATEWAY_SERVER_MAX_CONECTIONS: there is no such setting; did you mean GATEWAY_SERVER_MAX_CONNECTIONS?"),
+        (&[("GATEWAY_PLUGIN_CHAT_FIEL", "1")], "GATEWAY_PLUGIN_CHAT_FIEL: there is no such setting"),
+        (&[("GATEWAY_XYZ", "1")], "GATEWAY_XYZ: there is no such setting"),
+        (&[("GATEWAY_PLUGIN_A_MOUNT", "/a")], "plugin.a: it has no file; set plugin.a.file or GATEWAY_PLUGIN_A_FILE"),
+        (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_MOUNT", "a")], r#"GATEWAY_PLUGIN_A_MOUNT: "a" is not a path that starts with /"#),
+        (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_MOUNT", "/a/../b")], "is not a path that starts with /"),
+        (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_B_FILE", "f")], r#"plugin.b.mount: "/" is the mount of plugin.a as well"#),
+        (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_LIMITS_WALL_TIME", "10ms")], "plugin.a.limits.cpu_time: 1s is longer than wall_time, which is 10ms"),
+        (&[("GATEWAY_ADMIN_LISTEN", "127.0.0.1:3000")], "GATEWAY_ADMIN_LISTEN: 127.0.0.1:3000 is server.listen as well"),
+        (&[("JWT_SECRET", "")], r#"JWT_SECRET: "" is not a secret"#),
+        (&[("GATEWAY_AUTH_SECRET", "")], r#"GATEWAY_AUTH_SECRET: "" is not a secret"#),
+        (&[("JWT_SECRET", "a"), ("JWT_SECRET_FILE", "b")], "JWT_SECRET_FILE: it and JWT_SECRET say the same; give one"),
+        (&[("JWT_SECRET_FILE", "/nonexistent")], r#"JWT_SECRET_FILE: cannot read "/nonexistent": No such file"#),
+        (&[("DATABASE_URL", "oracle://u:hidden@h/d")], r#"DATABASE_URL: "oracle://u:********@h/d" is not sqlite:PATH"#),
+        (&[("DATABASE_URL", "hidden")], r#"DATABASE_URL: "(not shown)" is not sqlite:PATH"#),
+        (&[("DB_PORT", "x"), ("DB_HOST", "h")], r#"DB_PORT: "x" is not a port"#),
+        (&[("DB_CONNECTOR", "oracle")], r#"DB_CONNECTOR: "oracle" is not one of postgresql, mysql"#),
+        (&[("DB_HOST", "h"), ("DB_SCHEMA", "pg_x")], "DB_SCHEMA: a schema has at most 63 bytes"),
+        (&[("PORT", "99999")], r#"PORT: "99999" is not a port"#),
+        (&[("HOST", "my-host")], r#"HOST: "my-host" is not an IP address"#),
+        (&[("LOG_LEVEL", "loud")], r#"LOG_LEVEL: "loud" is not one of error"#),
+        (&[("ENABLE_DB_CONNECTION_POOLING", "yes")], r#"ENABLE_DB_CONNECTION_POOLING: "yes" is not one of 1"#),
+        (&[("GATEWAY_AUTH_KEYS", "hidden")], "GATEWAY_AUTH_KEYS: the value (not shown) is not a list of tables"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS512', secret = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0].algorithm: unknown variant `HS512`"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS256', secret = 5}]")], "GATEWAY_AUTH_KEYS[0].secret: it must be a text"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'RS256', secret = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0]: RS256 and ES256 take exactly one of public_key, public_key_file"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'ES256', public_key = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0]: the key is not a P-256 public key in PEM"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS256', secret = 'x', kid = 'a'}]")], "GATEWAY_AUTH_KEYS[0].kid: unknown field `kid`"),
+    ];
+    for (variables, expected) in table {
+        let error = from_env(variables).expect_err(expected).to_string();
+        assert!(
+            error.contains(expected),
+            "{error:?} should contain {expected:?}"
+        );
+        assert!(!error.contains('\n'), "one line: {error:?}");
+        assert!(!error.contains("hidden"), "no secrets: {error:?}");
+    }
+}
+
+#[test]
+fn a_wrong_line_of_the_file_is_named() {
+    #[rustfmt::skip] // A table: the file, and how the message starts.
+    let table = [
+        ("[server]\nlisten = 5", "g.toml:2: server.listen: 5 is not an IP address with a port"),
+        ("\n[server]\nmax_conections = 5", "g.toml:3: server.max_conections: there is no such setting; did you mean server.max_connections?"),
+        ("[plugins.chat]\nfile = 'x'", "g.toml:2: plugins.chat.file: there is no such setting; did you mean plugin.NAME.file?"),
+        ("[plugin.Chat]\nfile = 'x'", "g.toml:2: plugin.Chat.file: a plugin's name is"),
+        ("a = 1\na = 2", "g.toml:2: duplicate key"),
+        ("[server\nx", "g.toml:1: "),
+        ("[auth]\nsecret = 5", "g.toml:2: auth.secret: the value (not shown) is not a text"),
+        ("[[auth.keys]]\nalgorithm = 'none'", "g.toml:1: auth.keys[0].algorithm: unknown variant `none`"),
+        ("server = 5", "g.toml:1: server: there is no such setting"),
+        ("server.max_body_bytes = 99999999999999999999", "g.toml:1: a number here is too large"),
+    ];
+    for (text, expected) in table {
+        let error = from_file(text).expect_err(expected);
+        assert!(
+            error.starts_with(expected),
+            "{error:?} should start with {expected:?}"
+        );
+        assert!(!error.contains('\n'), "one line: {error:?}");
+    }
+}
