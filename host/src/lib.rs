@@ -1,12 +1,225 @@
 //! A gateway that hosts HTTP services as WebAssembly components.
+//!
+//! The host owns every resource: sockets, tokens, the database, the audit record, the
+//! limits. A plugin owns every decision, and reaches nothing but what `wit/` lists.
+//! [`start`] is the only place where the parts are put together.
 
-#![allow(
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason
-)]
+pub mod admin;
 pub mod auth;
 pub mod capability;
+
 pub mod config;
 pub mod contract;
+pub mod error;
+pub mod gateway;
+pub mod lifecycle;
 pub mod migrate;
+pub mod plugin;
+pub mod server;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::admin::{Admin, Health};
+use crate::auth::Verifier;
+use crate::capability::sql::Database;
+use crate::config::Config;
+use crate::gateway::{Gateway, Mounts};
+use crate::lifecycle::Shutdown;
+use crate::plugin::{Engine, Loaded, Plugin};
+
+/// Why a gateway does not start. Nothing is bound any more when this is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The WebAssembly engine can't be made.
+    #[error("the WebAssembly engine: {0:#}")]
+    Engine(wasmtime::Error),
+    /// A plugin can't be hosted.
+    #[error("plugin {name}: {source}")]
+    Plugin {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: plugin::StartError,
+    },
+    /// The database can't be reached.
+    #[error(transparent)]
+    Database(#[from] capability::sql::ConnectError),
+    /// A schema can't be brought to the state that is asked for.
+    #[error(transparent)]
+    Migrate(#[from] migrate::Error),
+    /// A key can't be used.
+    #[error(transparent)]
+    Key(#[from] auth::KeyError),
+    /// The task that compiles plugins died.
+    #[error("compiling failed: {0}")]
+    Compile(#[from] tokio::task::JoinError),
+}
+
+/// Brings up everything that `config` asks for: listeners last, so that a gateway which
+/// can be connected to also answers.
+///
+/// # Errors
+/// The first part that failed; the others are taken down again.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let verifier = Verifier::new(&config.auth)?;
+    let shutdown = Shutdown::default();
+
+    // Compilation takes seconds when the cache is cold, and the database may still be
+    // starting: side by side.
+    let engine = Engine::new(config.plugins.values(), &config.data.join("cache"))
+        .map_err(StartError::Engine)?;
+    let (loaded, database) = tokio::join!(
+        load_all(&engine, &config),
+        Database::connect(&config.database)
+    );
+    let (loaded, database) = (loaded?, database?);
+
+    migrate::run(
+        &database,
+        migrate::GATEWAY,
+        &migrate::gateway(database.dialect()),
+    )
+    .await?;
+    let mut plugins = Vec::new();
+    for (name, loaded) in loaded {
+        let Some(settings) = config.plugins.get(&name) else {
+            continue;
+        };
+        let failed = |source: plugin::StartError| StartError::Plugin {
+            name: name.clone(),
+            source,
+        };
+        let migrations = loaded
+            .migrations(&engine, database.dialect())
+            .await
+            .map_err(|error| failed(error.into()))?;
+        migrate::run(&database, &name, &migrations).await?;
+        let plugin = Plugin::start(&engine, &name, &loaded, settings.clone(), database.clone())
+            .await
+            .map_err(failed)?;
+        tracing::info!(
+            plugin = name,
+            version = plugin.identity().version,
+            mount = settings.mount,
+            "serving"
+        );
+        plugins.push(Arc::new(plugin));
+    }
+
+    let health = Health {
+        database: database.clone(),
+        plugins: plugins
+            .iter()
+            .map(|plugin| plugin.identity().clone())
+            .collect(),
+        shutdown: shutdown.clone(),
+    };
+    let (listener, addr) = listen(config.server.listen).await?;
+    let (admin_listener, admin_addr) = listen(config.admin.listen).await?;
+    let limits = Arc::new(config.server);
+    let gateway = Gateway::new(
+        Mounts::new(plugins),
+        verifier,
+        Arc::clone(&limits),
+        shutdown.clone(),
+    );
+    shutdown.spawn(server::serve(
+        listener,
+        Arc::new(gateway),
+        Arc::clone(&limits),
+        shutdown.clone(),
+    ));
+    // Probes must answer while the process drains, so this listener ends with it.
+    let admin_shutdown = Shutdown::default();
+    admin_shutdown.spawn(server::serve(
+        admin_listener,
+        Arc::new(Admin::new(health)),
+        Arc::clone(&limits),
+        admin_shutdown.clone(),
+    ));
+    Ok(Running {
+        addr,
+        admin_addr,
+        drain: limits.drain_timeout,
+        shutdown,
+        admin_shutdown,
+    })
+}
+
+/// Reads and compiles the plugins on a thread that may block.
+async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loaded)>, StartError> {
+    let files: Vec<_> = config
+        .plugins
+        .iter()
+        .map(|(name, plugin)| (name.clone(), plugin.file.clone()))
+        .collect();
+    let engine = engine.clone();
+    tokio::task::spawn_blocking(move || {
+        files
+            .into_iter()
+            .map(|(name, file)| match Loaded::from_file(&engine, &file) {
+                Ok(loaded) => Ok((name, loaded)),
+                Err(error) => Err(StartError::Plugin {
+                    name,
+                    source: error.into(),
+                }),
+            })
+            .collect()
+    })
+    .await?
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// A gateway that serves. Dropped without [`stop`](Self::stop), it goes on.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    admin_addr: SocketAddr,
+    drain: Duration,
+    shutdown: Shutdown,
+    admin_shutdown: Shutdown,
+}
+
+/// How long the operator's connections may take to finish; probes take milliseconds.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+impl Running {
+    /// Where clients connect.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where the operator connects.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// Takes no new requests, lets those in flight finish for the drain time, cuts the
+    /// rest. True when nothing was cut.
+    pub async fn stop(self) -> bool {
+        let clean = self.shutdown.run(self.drain).await;
+        self.admin_shutdown.run(ADMIN_DRAIN).await;
+
+        clean
+    }
+}

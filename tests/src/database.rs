@@ -36,6 +36,7 @@ macro_rules! on_every_database {
 }
 
 /// A database of its own for one test; dropped, it is gone.
+#[derive(Debug)]
 pub struct TestDatabase {
     /// What leads to it.
     pub config: config::Database,

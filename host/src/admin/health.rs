@@ -1,0 +1,69 @@
+//! Whether the process lives, and whether it should get traffic.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::capability::sql::Database;
+use crate::lifecycle::Shutdown;
+use crate::plugin::Identity;
+
+/// How long the database may take to answer a probe.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// What readiness depends on.
+#[derive(Debug)]
+pub struct Health {
+    /// The database that the plugins use.
+    pub database: Database,
+    /// The plugins that serve.
+    pub plugins: Vec<Identity>,
+    /// A process that ends takes no new traffic.
+    pub shutdown: Shutdown,
+}
+
+/// The answer to a probe.
+#[derive(Debug)]
+pub struct Report {
+    /// 200 or 503.
+    pub status: StatusCode,
+    /// What was looked at.
+    pub body: Value,
+}
+
+impl Health {
+    /// The process lives when it answers at all.
+    #[must_use]
+    pub fn alive() -> Report {
+        Report {
+            status: StatusCode::OK,
+            body: json!({ "status": "ok" }),
+        }
+    }
+
+    /// Ready: the database answers, and the shutdown has not begun.
+    pub async fn ready(&self) -> Report {
+        let database = self.database.ping(PROBE).await.is_ok();
+        let draining = self.shutdown.is_soft();
+        let ready = database && !draining;
+        let plugins: Value = self
+            .plugins
+            .iter()
+            .map(|plugin| json!({ "name": plugin.name, "version": plugin.version }))
+            .collect();
+        Report {
+            status: if ready {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            },
+            body: json!({
+                "status": if ready { "ready" } else { "not ready" },
+                "database": if database { "ok" } else { "unavailable" },
+                "draining": draining,
+                "plugins": plugins,
+            }),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The operator's listener.
+
+mod health;
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response};
+
+pub use health::Health;
+
+use crate::error::{Cause, JSON};
+use crate::server::{Body, Handler};
+
+/// Answers the requests of the operator's listener.
+#[derive(Debug)]
+pub struct Admin {
+    health: Health,
+}
+
+impl Admin {
+    /// An operator's listener that reports `health`.
+    #[must_use]
+    pub fn new(health: Health) -> Self {
+        Self { health }
+    }
+}
+
+impl Handler for Admin {
+    async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
+        let report = match request.uri().path() {
+            "/healthz" => Health::alive(),
+            "/readyz" => self.health.ready().await,
+            _ => return Cause::NotFound.into_response(),
+        };
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Cause::Method("GET, HEAD").into_response();
+        }
+        let mut response = Response::new(Full::new(Bytes::from(report.body.to_string())));
+        *response.status_mut() = report.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}

@@ -1,0 +1,141 @@
+//! Causes, and the one table that turns them into answers.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use hyper::{Response, StatusCode};
+
+use crate::plugin::Failure;
+
+/// Why the gateway answers itself, in place of a plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// Nothing is mounted there.
+    #[error("no plugin is mounted at this path")]
+    NotFound,
+    /// The path is known, the method is not.
+    #[error("only {0} is allowed here")]
+    Method(&'static str),
+    /// The token is not one that is accepted.
+    #[error("the bearer token was refused: {0}")]
+    Token(#[from] crate::auth::TokenError),
+    /// More requests at once than the gateway takes.
+    #[error("too many requests at once")]
+    Overload,
+    /// The gateway is shutting down.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// The body is longer than the limit.
+    #[error("the body is longer than {0} bytes")]
+    BodyTooLarge(u64),
+    /// The body came too slowly.
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    /// The body broke off.
+    #[error("the body broke off")]
+    BodyCut,
+    /// The plugin could not answer.
+    #[error(transparent)]
+    Plugin(#[from] Failure),
+    /// The plugin answered with something that is no HTTP response.
+    #[error("the plugin's answer is not valid: {0}")]
+    Malformed(String),
+}
+
+/// Seconds after which a client that was turned away may try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The type of every answer of the host itself.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+impl Cause {
+    /// Status, name and text of the answer. The text tells nothing of the inside.
+    fn answer(&self) -> (StatusCode, Option<&'static str>, &'static str) {
+        use StatusCode as S;
+        const UNAVAILABLE: Option<&str> = Some("ServiceUnavailableError");
+        match self {
+            Self::NotFound => (S::NOT_FOUND, Some("NotFoundError"), "API not found !"),
+            Self::Method(_) => (
+                S::METHOD_NOT_ALLOWED,
+                Some("MethodNotAllowedError"),
+                "Method not allowed",
+            ),
+            // Has a body of its own, see `into_response`.
+            Self::Token(_) => (S::UNAUTHORIZED, Some("UnauthorizedError"), "Unauthorized"),
+            Self::Overload | Self::Plugin(Failure::Busy) => (
+                S::SERVICE_UNAVAILABLE,
+                UNAVAILABLE,
+                "Too many requests at once, try again",
+            ),
+            Self::ShuttingDown => (
+                S::SERVICE_UNAVAILABLE,
+                UNAVAILABLE,
+                "Shutting down, try again",
+            ),
+            Self::BodyTooLarge(_) => (
+                S::PAYLOAD_TOO_LARGE,
+                Some("PayloadTooLargeError"),
+                "request entity too large",
+            ),
+            Self::BodyTimeout => (
+                S::REQUEST_TIMEOUT,
+                Some("RequestTimeoutError"),
+                "The body did not arrive in time",
+            ),
+            Self::BodyCut => (
+                S::BAD_REQUEST,
+                Some("BadRequestError"),
+                "The body broke off",
+            ),
+            Self::Plugin(Failure::Deadline(_) | Failure::Cpu(_)) => (
+                S::GATEWAY_TIMEOUT,
+                Some("GatewayTimeoutError"),
+                "The request took too long",
+            ),
+            Self::Plugin(_) | Self::Malformed(_) => {
+                (S::INTERNAL_SERVER_ERROR, None, "Internal Server Error")
+            }
+        }
+    }
+
+    /// The answer in the error shape that all of the gateway's clients know.
+    #[must_use]
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        let (status, name, message) = self.answer();
+        let body = match self {
+            Self::Token(error) => Bytes::from_static(error.body().as_bytes()),
+            _ => body(status, name, message),
+        };
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self {
+            Self::Method(allowed) => {
+                headers.insert(ALLOW, HeaderValue::from_static(allowed));
+            }
+            Self::Token(error) => {
+                let challenge = HeaderValue::from_static(error.challenge());
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            Self::Overload | Self::ShuttingDown | Self::Plugin(Failure::Busy) => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+fn body(status: StatusCode, name: Option<&str>, message: &str) -> Bytes {
+    let mut error = serde_json::Map::new();
+    error.insert("statusCode".into(), status.as_u16().into());
+    if let Some(name) = name {
+        error.insert("name".into(), name.into());
+    }
+    error.insert("message".into(), message.into());
+    serde_json::json!({ "error": error }).to_string().into()
+}

@@ -1,0 +1,118 @@
+//! hyper's request and response, and the contract's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+
+use crate::auth::Claims;
+use crate::capability::body::IncomingBody;
+use crate::config;
+use crate::contract::body::BodyError;
+use crate::contract::http;
+use crate::error::Cause;
+use crate::plugin::{Body, Call};
+use crate::server;
+
+/// What concerns one connection, or is the host's to say; a plugin can't set it.
+static HOST_ONLY: [HeaderName; 10] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    DATE,
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Reads a request as far as the plugin's inline limit, and hands it over.
+pub(super) async fn call(
+    id: &str,
+    request: Request<Incoming>,
+    path: String,
+    claims: Option<Arc<Claims>>,
+    plugin: &config::Plugin,
+    limits: &config::Server,
+) -> Result<Call, Cause> {
+    let (head, body) = request.into_parts();
+    Ok(Call {
+        id: id.to_owned(),
+        method: head.method.as_str().to_owned(),
+        path,
+        query: head.uri.query().map(str::to_owned),
+        headers: fields(&head.headers),
+        body: read(body, plugin.limits.inline_body, limits).await?,
+        claims,
+    })
+}
+
+fn fields(headers: &HeaderMap) -> Vec<http::Field> {
+    let visible = headers.iter().filter(|(name, _)| *name != AUTHORIZATION);
+    visible
+        .filter_map(|(name, value)| {
+            let value = std::str::from_utf8(value.as_bytes()).ok()?;
+            Some(http::Field {
+                name: name.as_str().to_owned(),
+                value: value.to_owned(),
+            })
+        })
+        .collect()
+}
+
+async fn read(body: Incoming, inline: usize, limits: &config::Server) -> Result<Body, Cause> {
+    if body.is_end_stream() {
+        return Ok(Body::Empty);
+    }
+    let mut body = IncomingBody::new(body, limits.max_body_bytes, limits.body_timeout);
+    match body.fill(inline).await {
+        Ok(true) => Ok(Body::Bytes(body.take_buffered())),
+        Ok(false) => Ok(Body::Stream(body)),
+        Err(BodyError::TooLarge(limit)) => Err(Cause::BodyTooLarge(limit)),
+        Err(BodyError::Timeout) => Err(Cause::BodyTimeout),
+        Err(BodyError::Disconnected) => Err(Cause::BodyCut),
+    }
+}
+
+/// Checks what a plugin answered, and makes an HTTP response of it.
+pub(super) fn response(
+    answer: http::Response,
+    limit: usize,
+) -> Result<Response<server::Body>, Cause> {
+    let malformed = |what: &str| Cause::Malformed(what.to_owned());
+
+    let status = StatusCode::from_u16(answer.status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or_else(|| Cause::Malformed(format!("status {}", answer.status)))?;
+    let bytes = match answer.body {
+        http::ResponseBody::Empty => Bytes::new(),
+        http::ResponseBody::Bytes(bytes) => Bytes::from(bytes),
+    };
+    if bytes.len() > limit {
+        return Err(Cause::Malformed(format!(
+            "a body of {} bytes, {limit} are allowed",
+            bytes.len()
+        )));
+    }
+    let mut response = Response::new(Full::new(bytes));
+    *response.status_mut() = status;
+    for field in answer.headers {
+        let name =
+            HeaderName::try_from(field.name).map_err(|_| malformed("the name of a header"))?;
+        let value =
+            HeaderValue::try_from(field.value).map_err(|_| malformed("the value of a header"))?;
+        if !HOST_ONLY.contains(&name) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,169 @@
+//! Whether a component fits the world. The world is read from the contract itself, so
+//! that there is no second list of what the host offers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+use wit_parser::{PackageName, Resolve, SourceMap, WorldItem, WorldKey};
+
+/// The files of `wit/`, packages before those that use them.
+const PACKAGES: &[&[(&str, &str)]] = &[
+    &[("io.wit", include_str!("../../../wit/deps/io.wit"))],
+    &[("clocks.wit", include_str!("../../../wit/deps/clocks.wit"))],
+    &[("random.wit", include_str!("../../../wit/deps/random.wit"))],
+    &[
+        ("audit.wit", include_str!("../../../wit/audit.wit")),
+        ("body.wit", include_str!("../../../wit/body.wit")),
+        ("handler.wit", include_str!("../../../wit/handler.wit")),
+        ("http.wit", include_str!("../../../wit/http.wit")),
+        ("identity.wit", include_str!("../../../wit/identity.wit")),
+        ("lifecycle.wit", include_str!("../../../wit/lifecycle.wit")),
+        ("log.wit", include_str!("../../../wit/log.wit")),
+        ("sql.wit", include_str!("../../../wit/sql.wit")),
+        ("world.wit", include_str!("../../../wit/world.wit")),
+    ],
+];
+
+/// Interfaces by their name and compatible version, each with its functions.
+type Interfaces = BTreeMap<String, BTreeSet<String>>;
+
+/// What a component may import and must export.
+#[derive(Debug)]
+pub(super) struct World {
+    imports: Interfaces,
+    exports: Interfaces,
+}
+
+impl World {
+    /// The world `service` of `wit/`.
+    pub(super) fn service() -> wasmtime::Result<Self> {
+        let mut resolve = Resolve::default();
+        let mut package = None;
+        for files in PACKAGES {
+            let mut sources = SourceMap::default();
+            for (name, text) in *files {
+                sources.push_str(name, *text);
+            }
+            let group = sources
+                .parse()
+                .map_err(|(_, error)| wasmtime::Error::msg(format!("{error:?}")))?;
+            package = Some(resolve.push_group(group).map_err(wasmtime::Error::msg)?);
+        }
+        let package = package.ok_or_else(|| wasmtime::Error::msg("the contract is empty"))?;
+        let world = resolve
+            .select_world(&[package], Some("service"))
+            .map_err(wasmtime::Error::msg)?;
+        let world = resolve
+            .worlds
+            .get(world)
+            .ok_or_else(|| wasmtime::Error::msg("no such world"))?;
+        Ok(Self {
+            imports: interfaces(&resolve, world.imports.iter()),
+            exports: interfaces(&resolve, world.exports.iter()),
+        })
+    }
+
+    /// Everything that keeps `component` from being hosted, one line each; empty when it
+    /// fits.
+    pub(super) fn misfits(&self, engine: &wasmtime::Engine, component: &Component) -> Vec<String> {
+        let kind = component.component_type();
+        let mut misfits = Vec::new();
+        for (name, item) in kind.imports(engine) {
+            let functions = functions(engine, &item.ty);
+            match self.imports.get(&compatible(name)) {
+                None if functions.is_empty() => misfits.push(format!("imports {name}")),
+                None => misfits.extend(functions.iter().map(|f| format!("imports {name}#{f}"))),
+                Some(offered) => misfits.extend(
+                    functions
+                        .difference(offered)
+                        .map(|f| format!("imports {name}#{f}")),
+                ),
+            }
+        }
+        let exported: Interfaces = kind
+            .exports(engine)
+            .map(|(name, item)| (compatible(name), functions(engine, &item.ty)))
+            .collect();
+        for (name, required) in &self.exports {
+            let missing = match exported.get(name) {
+                None => required.iter().collect::<Vec<_>>(),
+                Some(functions) => required.difference(functions).collect(),
+            };
+            misfits.extend(
+                missing
+                    .into_iter()
+                    .map(|f| format!("does not export {name}#{f}")),
+            );
+        }
+        misfits
+    }
+}
+
+fn interfaces<'a>(
+    resolve: &Resolve,
+    items: impl Iterator<Item = (&'a WorldKey, &'a WorldItem)>,
+) -> Interfaces {
+    items
+        .filter_map(|(_, item)| {
+            let WorldItem::Interface { id, .. } = item else {
+                return None;
+            };
+            let name = resolve.id_of(*id)?;
+            let functions = &resolve.interfaces.get(*id)?.functions;
+            Some((compatible(&name), functions.keys().cloned().collect()))
+        })
+        .collect()
+}
+
+/// The functions of an imported or exported interface. Anything else that a component
+/// can import (a core module, a component, a bare function) has none, and no interface's
+/// name either.
+fn functions(engine: &wasmtime::Engine, item: &ComponentItem) -> BTreeSet<String> {
+    let ComponentItem::ComponentInstance(instance) = item else {
+        return BTreeSet::new();
+    };
+    instance
+        .exports(engine)
+        .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// The name with its version cut to the part that must be equal.
+fn compatible(name: &str) -> String {
+    let Some((interface, version)) = name.split_once('@') else {
+        return name.to_owned();
+    };
+    match version.parse() {
+        Ok(version) => format!(
+            "{interface}@{}",
+            PackageName::version_compat_track_string(&version)
+        ),
+        Err(_) => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_world_is_the_contract() {
+        let world = World::service().unwrap();
+        assert!(world.imports["gateway:plugin/sql@0.1"].contains("query"));
+        assert!(world.imports["wasi:random/random@0.2"].contains("get-random-bytes"));
+        assert!(!world.imports.keys().any(|name| name.contains("filesystem")));
+        assert_eq!(
+            world.exports.keys().collect::<Vec<_>>(),
+            ["gateway:plugin/handler@0.1", "gateway:plugin/lifecycle@0.1"]
+        );
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_compatible_part() {
+        assert_eq!(compatible("wasi:io/poll@0.2.3"), "wasi:io/poll@0.2");
+        assert_eq!(compatible("a:b/c@1.9.0"), "a:b/c@1");
+        assert_eq!(compatible("plain"), "plain");
+    }
+}

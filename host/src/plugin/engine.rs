@@ -1,0 +1,143 @@
+//! The one WebAssembly engine of the process, and the thread that moves its clock.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine as Wasmtime, InstanceAllocationStrategy,
+    PoolingAllocationConfig,
+};
+
+use crate::config::Plugin;
+
+/// How often a running guest is looked at: the grain of its CPU limit, and the longest
+/// that it keeps a worker thread to itself.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// The stack of a guest. A deeper recursion is a trap, not a crash.
+const GUEST_STACK: usize = 512 * 1024;
+
+/// The fiber's stack: the guest's, and room for the host functions that it calls.
+const FIBER_STACK: usize = GUEST_STACK + 512 * 1024;
+
+/// Memory of a slot that is cleared by hand and kept when its instance goes; more is
+/// given back to the system.
+const KEEP_RESIDENT: usize = 256 * 1024;
+
+/// The engine with its ticker; the ticker ends when the last clone is dropped.
+#[derive(Clone)]
+pub struct Engine {
+    wasmtime: Wasmtime,
+    _ticker: Arc<Ticker>,
+}
+
+impl Engine {
+    /// An engine with room for the instances of all `plugins`, whose compiled code is
+    /// kept below `cache`.
+    ///
+    /// # Errors
+    /// The cache folder can't be made, or the address space for the instances can't be
+    /// reserved.
+    pub fn new<'a>(
+        plugins: impl IntoIterator<Item = &'a Plugin>,
+        cache: &Path,
+    ) -> wasmtime::Result<Self> {
+        let mut cache_config = CacheConfig::new();
+        cache_config.with_directory(cache);
+
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .max_wasm_stack(GUEST_STACK)
+            .async_stack_size(FIBER_STACK)
+            .cache(Some(Cache::new(cache_config)?))
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(plugins)));
+
+        let wasmtime = Wasmtime::new(&config)?;
+        let ticker = Ticker::start(wasmtime.clone())?;
+        Ok(Self {
+            wasmtime,
+            _ticker: Arc::new(ticker),
+        })
+    }
+
+    /// The engine itself.
+    #[must_use]
+    pub fn wasmtime(&self) -> &Wasmtime {
+        &self.wasmtime
+    }
+}
+
+/// Slots for every instance that may live at once. One more for each plugin is used
+/// while it is loaded, and a replaced instance may overlap with its successor.
+fn pool<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> PoolingAllocationConfig {
+    let (mut instances, mut memory, mut table) = (0_u32, 0, 0);
+    for plugin in plugins {
+        let limit = u32::try_from(plugin.limits.instances).unwrap_or(u32::MAX / 2);
+        instances = instances
+            .saturating_add(limit.saturating_mul(2))
+            .saturating_add(1);
+        memory = memory.max(plugin.limits.memory);
+        table = table.max(plugin.limits.table);
+    }
+    let cores = instances.saturating_mul(CORES_PER_COMPONENT);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(cores)
+        .total_memories(instances)
+        .total_tables(cores)
+        .total_stacks(instances)
+        .max_core_instances_per_component(CORES_PER_COMPONENT)
+        .max_memories_per_component(1)
+        .max_tables_per_component(CORES_PER_COMPONENT)
+        .max_memory_size(memory)
+        .table_elements(table)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .async_stack_keep_resident(FIBER_STACK_KEEP_RESIDENT)
+        .max_unused_warm_slots(32);
+    pool
+}
+
+/// A component made by `wit-component` holds the plugin's module and two small ones that
+/// join it to its imports.
+const CORES_PER_COMPONENT: u32 = 4;
+
+/// The part of a fiber's stack that a usual request touches.
+const FIBER_STACK_KEEP_RESIDENT: usize = 32 * 1024;
+
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: Wasmtime) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("epoch".into())
+            .spawn(move || {
+                while !seen.load(Ordering::Relaxed) {
+                    std::thread::sleep(TICK);
+                    engine.increment_epoch();
+                }
+            })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It can only have ended by its flag; a panic in it has been printed.
+            let _ = thread.join();
+        }
+    }
+}

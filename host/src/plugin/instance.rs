@@ -1,0 +1,224 @@
+//! One instance of a plugin: the guest's memory, and what it may reach.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtx, WasiClocksCtxView};
+use wasmtime_wasi::p2::bindings::{clocks, io, random};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx};
+
+use super::Identity;
+use super::engine::Engine;
+use super::meter::{self, Meter};
+use crate::auth::Claims;
+use crate::capability::{audit, body, identity, log, sql};
+use crate::config::Limits;
+use crate::contract::{Service, ServicePre, http};
+
+/// What the host keeps beside a guest's memory. Lives as long as the instance; what
+/// belongs to a request is set by [`Instance::begin`].
+pub(super) struct State {
+    pub(super) meter: Meter,
+    table: ResourceTable,
+    clocks: WasiClocksCtx,
+    random: WasiRandomCtx,
+    database: sql::Database,
+    limits: Arc<Limits>,
+    stamp: audit::Stamp,
+    transactions: sql::Open,
+    claims: Option<Arc<Claims>>,
+    log_lines: u32,
+}
+
+/// The head and the body of one request, as the gateway hands it over.
+#[derive(Debug)]
+pub struct Call {
+    /// The request's id.
+    pub id: String,
+    /// The method, in capitals.
+    pub method: String,
+    /// The path below the mount.
+    pub path: String,
+    /// What follows the `?`.
+    pub query: Option<String>,
+    /// The fields that the plugin may see.
+    pub headers: Vec<http::Field>,
+    /// The body.
+    pub body: Body,
+    /// The verified claims.
+    pub claims: Option<Arc<Claims>>,
+}
+
+/// A request body, as far as it has been read.
+#[derive(Debug)]
+pub enum Body {
+    /// There is none.
+    Empty,
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// It is longer than the inline limit.
+    Stream(body::IncomingBody),
+}
+
+/// An instance that serves one request at a time.
+pub(super) struct Instance {
+    store: Store<State>,
+    service: Service,
+    uses: u32,
+}
+
+impl Instance {
+    pub(super) async fn create(
+        pre: &ServicePre<State>,
+        database: &sql::Database,
+        limits: &Arc<Limits>,
+        identity: &Identity,
+    ) -> wasmtime::Result<Self> {
+        let state = State {
+            meter: Meter::new(limits),
+            table: ResourceTable::new(),
+            clocks: WasiClocksCtx::default(),
+            random: WasiRandomCtx::default(),
+            database: database.clone(),
+            limits: Arc::clone(limits),
+            stamp: audit::Stamp {
+                actor: None,
+                tenant: None,
+                request: String::new(),
+                plugin: identity.name.clone(),
+                version: identity.version.clone(),
+            },
+            transactions: sql::Open::default(),
+            claims: None,
+            log_lines: 0,
+        };
+        let mut store = new_store(pre.engine(), state);
+        let service = pre.instantiate_async(&mut store).await?;
+        Ok(Self {
+            store,
+            service,
+            uses: 0,
+        })
+    }
+
+    /// Handles one request. When this fails, or its future is dropped, the instance must
+    /// not be used again.
+    pub(super) async fn handle(&mut self, call: Call) -> wasmtime::Result<http::Response> {
+        self.uses += 1;
+        let request = self.begin(call)?;
+        self.store.set_epoch_deadline(1);
+        self.service
+            .gateway_plugin_handler()
+            .call_handle(&mut self.store, &request)
+            .await
+    }
+
+    fn begin(&mut self, call: Call) -> wasmtime::Result<http::Request> {
+        let state = self.store.data_mut();
+        state.meter.reset();
+        state.stamp.request.clone_from(&call.id);
+        state.stamp.actor = call.claims.as_ref().and_then(|claims| claims.actor.clone());
+        state.stamp.tenant = call
+            .claims
+            .as_ref()
+            .and_then(|claims| claims.tenant.clone());
+        state.claims = call.claims;
+        state.log_lines = state.limits.log_lines;
+        let body = match call.body {
+            Body::Empty => http::RequestBody::Empty,
+            Body::Bytes(bytes) => http::RequestBody::Bytes(bytes),
+            Body::Stream(body) => http::RequestBody::Stream(state.table.push(body)?),
+        };
+        Ok(http::Request {
+            id: call.id,
+            method: call.method,
+            path: call.path,
+            query: call.query,
+            headers: call.headers,
+            body,
+        })
+    }
+
+    /// Forgets the request. True when nothing of it is left, so that the instance may
+    /// serve another one: a resource that the guest kept would outlive its request.
+    pub(super) fn end(&mut self) -> bool {
+        let state = self.store.data_mut();
+        state.claims = None;
+        state.stamp.actor = None;
+        state.stamp.tenant = None;
+        state.table.is_empty()
+    }
+
+    pub(super) fn uses(&self) -> u32 {
+        self.uses
+    }
+
+    pub(super) fn memory_denied(&self) -> bool {
+        self.store.data().meter.memory_denied()
+    }
+
+    /// The guest's linear memory, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.store.data().meter.memory()
+    }
+}
+
+/// All limits of a guest are set here.
+fn new_store(engine: &wasmtime::Engine, state: State) -> Store<State> {
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.meter);
+    store.call_hook(meter::on_switch);
+    store.epoch_deadline_callback(meter::on_tick);
+    store.set_epoch_deadline(1);
+    store
+}
+
+/// Everything that a plugin may import, each interface with the part of the state that
+/// it may touch.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    use crate::contract::gateway::plugin as contract;
+
+    let mut linker = Linker::new(engine.wasmtime());
+    let l = &mut linker;
+    io::poll::add_to_linker::<State, HasSelf<ResourceTable>>(l, |state| &mut state.table)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |state| &mut state.random)?;
+    contract::log::add_to_linker::<State, log::Capability>(l, |state| log::View {
+        plugin: &state.stamp.plugin,
+        request: &state.stamp.request,
+        left: &mut state.log_lines,
+    })?;
+    contract::body::add_to_linker::<State, body::Capability>(l, |state| body::View {
+        table: &mut state.table,
+    })?;
+    contract::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
+    contract::identity::add_to_linker::<State, identity::Identity>(l, |state| identity::View {
+        claims: state.claims.as_deref(),
+    })?;
+    contract::audit::add_to_linker::<State, audit::Audit>(l, |state| audit::View {
+        database: &state.database,
+        stamp: &state.stamp,
+    })?;
+    contract::sql::add_to_linker::<State, sql::Sql>(l, |state| sql::View {
+        database: &state.database,
+        limits: &state.limits.sql,
+        table: &mut state.table,
+        stamp: &state.stamp,
+        open: &state.transactions,
+    })?;
+    Ok(linker)
+}
+
+impl State {
+    fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView {
+            ctx: &mut self.clocks,
+            table: &mut self.table,
+        }
+    }
+}
+
+// The interface has records only.
+impl http::Host for State {}

@@ -1,0 +1,233 @@
+//! From a file to a component that can be instantiated.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmparser::{ComponentName, ComponentNameSectionReader, KnownCustom, Parser, Payload};
+use wasmtime::Store;
+use wasmtime::component::{Component, Linker};
+
+use super::check::World;
+use super::engine::Engine;
+use super::instance::{self, State};
+use crate::contract::ServicePre;
+use crate::contract::lifecycle::{self, Migration};
+use crate::contract::sql::Dialect;
+
+/// Why a component can't be hosted.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("{}: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no valid component.
+    #[error("{}: not a WebAssembly component: {source}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: wasmtime::Error,
+    },
+    /// It imports what the world does not offer, or lacks what the world asks for.
+    #[error("{}: does not fit the world gateway:plugin/service: {}", .path.display(), .misfits.join(", "))]
+    Misfit {
+        /// The file.
+        path: PathBuf,
+        /// Every import and export at fault.
+        misfits: Vec<String>,
+    },
+    /// It failed while it told its migrations.
+    #[error("{}: failed while it told its migrations: {source}", .path.display())]
+    Lifecycle {
+        /// The file.
+        path: PathBuf,
+        /// The trap.
+        source: wasmtime::Error,
+    },
+}
+
+/// What a component says of itself, and what is known from its bytes.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The file's size in bytes.
+    pub size: u64,
+    /// The SHA-256 of the file.
+    pub digest: [u8; 32],
+    /// The name in its metadata.
+    pub name: Option<String>,
+    /// The version in its metadata.
+    pub version: Option<String>,
+}
+
+/// A component that was compiled, not yet checked.
+pub struct Loaded {
+    path: PathBuf,
+    facts: Facts,
+    component: Component,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded")
+            .field("path", &self.path)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// Reads and compiles a component, or takes the compiled code from the cache. Blocks
+    /// for as long as compilation takes, which may be seconds.
+    ///
+    /// # Errors
+    /// The file can't be read, or is no component.
+    pub fn from_file(engine: &Engine, path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let component =
+            Component::new(engine.wasmtime(), &bytes).map_err(|source| LoadError::Invalid {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            facts: facts(&bytes),
+            component,
+        })
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The names of its imports and of its exports.
+    #[must_use]
+    pub fn interfaces(&self, engine: &Engine) -> (Vec<String>, Vec<String>) {
+        let kind = self.component.component_type();
+        let names = |name: &str| name.to_owned();
+        (
+            kind.imports(engine.wasmtime())
+                .map(|(name, _)| names(name))
+                .collect(),
+            kind.exports(engine.wasmtime())
+                .map(|(name, _)| names(name))
+                .collect(),
+        )
+    }
+
+    /// Everything that keeps it from being hosted.
+    ///
+    /// # Errors
+    /// The contract itself is broken.
+    pub fn misfits(&self, engine: &Engine) -> wasmtime::Result<Vec<String>> {
+        Ok(World::service()?.misfits(engine.wasmtime(), &self.component))
+    }
+
+    /// Links it, so that an instance takes microseconds.
+    ///
+    /// # Errors
+    /// It imports what is not offered, or lacks what is asked for.
+    pub(super) fn link(&self, engine: &Engine) -> Result<ServicePre<State>, LoadError> {
+        let misfits = self
+            .misfits(engine)
+            .unwrap_or_else(|error| vec![error.to_string()]);
+        if !misfits.is_empty() {
+            return Err(LoadError::Misfit {
+                path: self.path.clone(),
+                misfits,
+            });
+        }
+        // What is left can only be a type that differs.
+        instance::linker(engine)
+            .and_then(|linker| linker.instantiate_pre(&self.component))
+            .and_then(ServicePre::new)
+            .map_err(|error| LoadError::Misfit {
+                path: self.path.clone(),
+                misfits: vec![format!("{error:#}")],
+            })
+    }
+
+    /// Asks it for its migrations, in an instance that can reach nothing.
+    ///
+    /// # Errors
+    /// It traps, or calls what it may not.
+    pub async fn migrations(
+        &self,
+        engine: &Engine,
+        dialect: Dialect,
+    ) -> Result<Vec<Migration>, LoadError> {
+        self.ask(engine, dialect)
+            .await
+            .map_err(|source| LoadError::Lifecycle {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
+    async fn ask(&self, engine: &Engine, dialect: Dialect) -> wasmtime::Result<Vec<Migration>> {
+        let mut linker = Linker::<()>::new(engine.wasmtime());
+        linker.define_unknown_imports_as_traps(&self.component)?;
+        let mut store = Store::new(engine.wasmtime(), ());
+        store.set_epoch_deadline(LIFECYCLE_TICKS);
+        store.epoch_deadline_trap();
+        let pre = linker.instantiate_pre(&self.component)?;
+        // Only this export: the resources that the other one names are not there.
+        let lifecycle = lifecycle::GuestIndices::new(&pre)?;
+        let instance = pre.instantiate_async(&mut store).await?;
+        let lifecycle = lifecycle.load(&mut store, &instance)?;
+        lifecycle.call_migrations(&mut store, dialect).await
+    }
+}
+
+/// How many ticks a component may take to tell its migrations: five seconds.
+const LIFECYCLE_TICKS: u64 = 500;
+
+fn facts(bytes: &[u8]) -> Facts {
+    let (name, version) = described(bytes);
+    Facts {
+        size: bytes.len() as u64,
+        digest: Sha256::digest(bytes).into(),
+        name,
+        version,
+    }
+}
+
+/// The name and the version that a component carries in its custom sections. Those of
+/// the modules inside it are not its own.
+fn described(bytes: &[u8]) -> (Option<String>, Option<String>) {
+    let (mut name, mut version, mut depth) = (None, None, 0_u32);
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 => match section.as_known() {
+                KnownCustom::ComponentName(names) => name = name.or_else(|| component_name(names)),
+                _ if section.name() == "version" => {
+                    version = String::from_utf8(section.data().to_vec()).ok();
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    (name, version)
+}
+
+fn component_name(names: ComponentNameSectionReader<'_>) -> Option<String> {
+    names
+        .into_iter()
+        .map_while(Result::ok)
+        .find_map(|entry| match entry {
+            ComponentName::Component { name, .. } => Some(name.to_owned()),
+            _ => None,
+        })
+}

@@ -1,0 +1,113 @@
+//! Components: compiled once, checked against the contract, instantiated often.
+
+mod check;
+mod engine;
+mod failure;
+mod instance;
+mod load;
+mod meter;
+mod pool;
+
+use std::sync::Arc;
+
+pub use engine::Engine;
+pub use failure::Failure;
+pub use instance::{Body, Call};
+pub use load::{Facts, LoadError, Loaded};
+pub(crate) use pool::Waiting;
+
+use crate::capability::sql;
+use crate::config;
+use crate::contract::http;
+use pool::Pool;
+
+/// How a running version is named in logs and in the audit record.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The name that the operator gave it.
+    pub name: String,
+    /// The version in its metadata; without one, the beginning of its digest.
+    pub version: String,
+}
+
+/// A plugin that serves.
+pub struct Plugin {
+    identity: Identity,
+    config: config::Plugin,
+    pool: Pool,
+    /// Without its ticker no guest would ever be interrupted.
+    _engine: Engine,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Checks and links a component, and makes its first instance, so that a version
+    /// which can't start never becomes one that serves.
+    ///
+    /// # Errors
+    /// It does not fit the world, or traps at its start.
+    pub async fn start(
+        engine: &Engine,
+        name: &str,
+        loaded: &Loaded,
+        config: config::Plugin,
+        database: sql::Database,
+    ) -> Result<Self, StartError> {
+        let facts = loaded.facts();
+        let identity = Identity {
+            name: name.to_owned(),
+            version: facts.version.clone().unwrap_or_else(|| {
+                let digest = hex::encode(facts.digest);
+                digest.get(..12).unwrap_or(&digest).to_owned()
+            }),
+        };
+        let pre = loaded.link(engine)?;
+        let limits = Arc::new(config.limits.clone());
+        let pool = Pool::new(pre, database, identity.clone(), limits, config.isolation);
+        pool.warm_up().await?;
+        Ok(Self {
+            identity,
+            config,
+            pool,
+            _engine: engine.clone(),
+        })
+    }
+
+    /// Its name and version.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where it is mounted, and its limits.
+    #[must_use]
+    pub fn config(&self) -> &config::Plugin {
+        &self.config
+    }
+
+    /// Has one request handled. Dropping the future ends the guest where it stands.
+    ///
+    /// # Errors
+    /// See [`Failure`]: the request is lost, its neighbours are not.
+    pub async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+        self.pool.handle(call).await
+    }
+}
+
+/// Why a plugin does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It can't be hosted.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Its first instance could not be made.
+    #[error("the first instance failed: {0}")]
+    Instance(#[from] Failure),
+}

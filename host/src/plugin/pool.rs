@@ -1,0 +1,124 @@
+//! The instances of one plugin: how many there are, who gets one, and which are kept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::Identity;
+use super::failure::Failure;
+use super::instance::{Call, Instance, State};
+use crate::capability::sql;
+use crate::config::{Isolation, Limits};
+use crate::contract::{ServicePre, http};
+
+pub(super) struct Pool {
+    pre: ServicePre<State>,
+    database: sql::Database,
+    identity: Identity,
+    limits: Arc<Limits>,
+    isolation: Isolation,
+    places: Semaphore,
+    waiting: AtomicUsize,
+    /// The one used last is taken first: its memory is still in the cache, and those
+    /// beyond the usual load grow cold at the bottom.
+    warm: Mutex<Vec<Instance>>,
+}
+
+impl Pool {
+    pub(super) fn new(
+        pre: ServicePre<State>,
+        database: sql::Database,
+        identity: Identity,
+        limits: Arc<Limits>,
+        isolation: Isolation,
+    ) -> Self {
+        Self {
+            places: Semaphore::new(limits.instances),
+            waiting: AtomicUsize::new(0),
+            warm: Mutex::new(Vec::new()),
+            pre,
+            database,
+            identity,
+            limits,
+            isolation,
+        }
+    }
+
+    /// Has one request handled. Dropping the future ends the guest where it stands.
+    pub(super) async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+        let _place = self.place().await?;
+        let mut instance = self.instance().await?;
+        let limit = self.limits.wall_time;
+        match tokio::time::timeout(limit, instance.handle(call)).await {
+            Ok(Ok(response)) => {
+                self.give_back(instance);
+                Ok(response)
+            }
+            Ok(Err(error)) => Err(Failure::of_trap(error, instance.memory_denied())),
+            Err(_) => Err(Failure::Deadline(limit)),
+        }
+    }
+
+    /// Makes one instance, and keeps it where instances are kept.
+    pub(super) async fn warm_up(&self) -> Result<(), Failure> {
+        let instance = self.instance().await?;
+        self.give_back(instance);
+        Ok(())
+    }
+
+    async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        if let Ok(place) = self.places.try_acquire() {
+            return Ok(place);
+        }
+        let _waiting = Waiting::enter(&self.waiting, self.limits.queue).ok_or(Failure::Busy)?;
+        tokio::time::timeout(self.limits.queue_timeout, self.places.acquire())
+            .await
+            .map_err(|_| Failure::Busy)?
+            .map_err(|_| Failure::Busy)
+    }
+
+    async fn instance(&self) -> Result<Instance, Failure> {
+        if let Some(warm) = self.warm.lock().pop() {
+            return Ok(warm);
+        }
+        Instance::create(&self.pre, &self.database, &self.limits, &self.identity)
+            .await
+            .map_err(Failure::Instantiate)
+    }
+
+    fn give_back(&self, mut instance: Instance) {
+        let clean = instance.end();
+        let kept = self.isolation == Isolation::Reuse
+            && clean
+            && instance.uses() < self.limits.uses
+            // Memory never shrinks: one that grew to most of its limit has no room for
+            // the next request, and would keep the peak of the last one for ever.
+            && instance.memory() <= self.limits.memory / 2;
+        if kept {
+            self.warm.lock().push(instance);
+        }
+    }
+}
+
+/// One that waits in a bounded queue; leaves it when dropped.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    /// None when the queue holds `most` already.
+    pub(crate) fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
+                (waiting < most).then_some(waiting + 1)
+            })
+            .ok()
+            .map(|_| Self(count))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

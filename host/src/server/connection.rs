@@ -1,0 +1,149 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
+
+use super::Handler;
+use crate::config;
+use crate::lifecycle::Shutdown;
+
+/// Serves requests until the peer goes, is idle for too long, or the process ends.
+pub(super) async fn serve<H: Handler>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    handler: Arc<H>,
+    limits: &config::Server,
+    shutdown: Shutdown,
+) {
+    let mut stream = TimeoutStream::new(stream);
+    // A peer that stops reading must not hold an answer for ever.
+    stream.set_write_timeout(Some(limits.body_timeout));
+
+    let activity = Arc::new(Activity::new());
+    let counted = Arc::clone(&activity);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let handler = Arc::clone(&handler);
+        let busy = counted.begin();
+        async move {
+            let response = handler.handle(request, peer).await;
+            drop(busy);
+            Ok::<_, Infallible>(response)
+        }
+    });
+
+    let builder = builder(limits);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
+    let mut ending = false;
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%peer, %error, "connection ended");
+                }
+                return;
+            }
+            () = shutdown.hard() => return,
+            () = shutdown.soft(), if !ending => {
+                ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            // Covers what no protocol timer does: a peer that never sends a byte, half
+            // a preface, an HTTP/2 connection without streams.
+            () = activity.idle(limits.header_timeout) => {
+                if ending {
+                    return;
+                }
+                ending = true;
+                activity.touch();
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+fn builder(limits: &config::Server) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        // Below 8 KiB hyper refuses the setting.
+        .max_buf_size(limits.max_header_bytes.max(8 * 1024))
+        .keep_alive(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_streams)
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.header_timeout)
+        .keep_alive_timeout(limits.header_timeout);
+    builder
+}
+
+/// How many requests a connection has in hand, and when it last had one.
+struct Activity {
+    start: Instant,
+    in_hand: AtomicUsize,
+    /// Milliseconds since `start`.
+    last: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            in_hand: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn begin(self: &Arc<Self>) -> Busy {
+        self.in_hand.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    fn touch(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// Resolves when no request was in hand for `limit`.
+    async fn idle(&self, limit: Duration) {
+        loop {
+            let last = self.start + Duration::from_millis(self.last.load(Ordering::Relaxed));
+            let busy = self.in_hand.load(Ordering::Relaxed) > 0;
+            let until = if busy {
+                Instant::now() + limit
+            } else {
+                last + limit
+            };
+            if !busy && until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+/// A request in hand.
+struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,77 @@
+//! Sockets: who may connect, and how long a connection may do nothing.
+
+mod connection;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::config;
+use crate::lifecycle::Shutdown;
+
+/// The body of every answer.
+pub type Body = http_body_util::Full<bytes::Bytes>;
+
+/// What answers the requests of a listener. An answer always comes: errors are answers.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request from `peer`.
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// How long to wait after an accept that failed: the usual cause is that the process has
+/// no file descriptor left, and trying again at once would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections until the shutdown begins.
+///
+/// The loop never awaits a peer, and no peer can end it.
+pub async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    limits: Arc<config::Server>,
+    shutdown: Shutdown,
+) {
+    let places = Arc::new(Semaphore::new(limits.max_connections));
+    loop {
+        let place = tokio::select! {
+            () = shutdown.soft() => return,
+            place = Arc::clone(&places).acquire_owned() => place,
+        };
+        // The semaphore is never closed.
+        let Ok(place) = place else { return };
+        let (stream, peer) = tokio::select! {
+            () = shutdown.soft() => return,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "accept failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        prepare(&stream);
+        let (handler, limits) = (Arc::clone(&handler), Arc::clone(&limits));
+        let ending = shutdown.clone();
+        shutdown.spawn(async move {
+            connection::serve(stream, peer, handler, &limits, ending).await;
+            drop(place);
+        });
+    }
+}
+
+fn prepare(stream: &TcpStream) {
+    // Answers are written whole; waiting to fill a packet only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "set_nodelay failed");
+    }
+}
