@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::error::DatabaseError as _;
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
     MySqlValueRef,
@@ -297,5 +296,6 @@ fn last_quoted(message: &str, quote: char) -> String {
 /// `… CONSTRAINT "name" FOREIGN KEY …`, in whichever quotes the session's mode has.
 fn after_constraint(message: &str) -> String {
     let name = message.split_once("CONSTRAINT ").map(|(_, rest)| rest);
-    name.and_then(|rest| Some(first_quoted(rest, rest.chars().next()?))).unwrap_or_default()
+    name.and_then(|rest| Some(first_quoted(rest, rest.chars().next()?)))
+        .unwrap_or_default()
 }
