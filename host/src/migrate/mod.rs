@@ -1,9 +1,27 @@
 //! Brings the tables of the gateway and of its plugins to what their code expects.
+//!
+//! Every migration that ran stands in `gateway_migrations` with its checksum. A run
+//! holds a lock that all gateways on the database share, so that two that start at once
+//! apply each migration once. On SQLite and PostgreSQL a migration and its row are one
+//! transaction. MySQL commits each change of a table by itself: there the row is
+//! written first, without its time, and completed at the end, so that a migration that
+//! was cut in its middle is found at the next start.
 
-use crate::capability::sql::Database;
+mod error;
+mod gateway;
+mod ledger;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::capability::sql::{Database, Exclusive, check_migration, split};
+use crate::contract::sql::{self, Dialect, Value};
+
 pub use crate::contract::lifecycle::Migration;
+pub use error::Error;
+pub use gateway::migrations as gateway;
 
-/// The owner of the gateway's own tables.
+/// The owner of the gateway's own tables. Other owners are plugins, whose migrations
+/// are checked.
 pub const GATEWAY: &str = "gateway";
 
 /// What a run changed.
@@ -13,28 +31,181 @@ pub struct Applied {
     pub versions: Vec<u32>,
 }
 
-/// Why the tables aren't what the code expects.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database failed; the text is the cause.
-    #[error("{0}")]
-    Database(String),
+/// One migration and whether it ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Its number.
+    pub version: u32,
+    /// Its name.
+    pub name: String,
+    /// When it ran, in microseconds since 1970; `None` if it hasn't.
+    pub applied_at: Option<i64>,
 }
 
 /// Applies what is missing, under a lock that all gateways on this database share.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`Error`]. What was applied before the error stays.
 pub async fn run(
-    _database: &Database,
-    _owner: &str,
-    _migrations: &[Migration],
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
 ) -> Result<Applied, Error> {
-    Err(Error::Database(String::new()))
+    let statements = statements(database.dialect(), owner, migrations)?;
+    let mut session = database.exclusive().await?;
+    let outcome = run_on(
+        &mut session,
+        database.dialect(),
+        owner,
+        migrations,
+        &statements,
+    )
+    .await;
+    session.close().await;
+    outcome
 }
 
-/// The gateway's own migrations.
-#[must_use]
-pub fn gateway(_dialect: crate::contract::sql::Dialect) -> Vec<Migration> {
-    Vec::new()
+/// Every migration, and when it ran.
+///
+/// # Errors
+/// See [`Error`]; those that [`run`] would find before it applies anything.
+pub async fn status(
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+) -> Result<Vec<Status>, Error> {
+    statements(database.dialect(), owner, migrations)?;
+    let mut session = database.exclusive().await?;
+    let rows = ledger::read_if_there(&mut session, database.dialect(), owner).await;
+    session.close().await;
+    let rows = rows?;
+    ledger::pending(owner, migrations, &rows)?;
+    let status = migrations.iter().map(|migration| Status {
+        version: migration.version,
+        name: migration.name.clone(),
+        applied_at: rows
+            .iter()
+            .find(|row| row.version == migration.version)
+            .and_then(|row| row.applied_at),
+    });
+    Ok(status.collect())
+}
+
+/// What [`run`] would apply now, oldest first.
+///
+/// # Errors
+/// See [`status`].
+pub async fn plan<'a>(
+    database: &Database,
+    owner: &str,
+    migrations: &'a [Migration],
+) -> Result<Vec<&'a Migration>, Error> {
+    let status = status(database, owner, migrations).await?;
+    let pending = migrations
+        .iter()
+        .zip(status)
+        .filter(|(_, status)| status.applied_at.is_none());
+    Ok(pending.map(|(migration, _)| migration).collect())
+}
+
+/// The statements of every migration; a plugin's are checked.
+fn statements<'a>(
+    dialect: Dialect,
+    owner: &str,
+    migrations: &'a [Migration],
+) -> Result<Vec<Vec<&'a str>>, Error> {
+    let of = |migration: &'a Migration| {
+        let statements = split(dialect, &migration.statements)?;
+        if owner != GATEWAY {
+            statements
+                .iter()
+                .try_for_each(|statement| check_migration(dialect, statement))?;
+        }
+        Ok(statements)
+    };
+    let refused = |migration: &Migration, reason: &sql::Error| Error::Refused {
+        owner: owner.to_owned(),
+        version: migration.version,
+        name: migration.name.clone(),
+        reason: error::reason(reason),
+    };
+    migrations
+        .iter()
+        .map(|migration| of(migration).map_err(|reason| refused(migration, &reason)))
+        .collect()
+}
+
+async fn run_on(
+    session: &mut Exclusive,
+    dialect: Dialect,
+    owner: &str,
+    migrations: &[Migration],
+    statements: &[Vec<&str>],
+) -> Result<Applied, Error> {
+    ledger::lock(session, dialect).await?;
+    let mut applied = Applied::default();
+    // One at a time, and the ledger is read again each time: between two of them the
+    // lock of SQLite and PostgreSQL is free, and another gateway may go on.
+    loop {
+        ledger::begin(session, dialect).await?;
+        ledger::make(session, dialect).await?;
+        let rows = ledger::read(session, owner).await?;
+        let pending = ledger::pending(owner, migrations, &rows)?;
+        let Some(index) = pending else {
+            ledger::end(session, dialect).await?;
+            return Ok(applied);
+        };
+        let (Some(migration), Some(statements)) = (migrations.get(index), statements.get(index))
+        else {
+            return Ok(applied);
+        };
+        apply(session, dialect, owner, migration, statements).await?;
+        ledger::end(session, dialect).await?;
+        tracing::info!(owner, migration.version, migration.name, "migrated");
+        applied.versions.push(migration.version);
+    }
+}
+
+async fn apply(
+    session: &mut Exclusive,
+    dialect: Dialect,
+    owner: &str,
+    migration: &Migration,
+    statements: &[&str],
+) -> Result<(), Error> {
+    let by_itself = dialect == Dialect::Mysql;
+    let at = if by_itself {
+        Value::Null
+    } else {
+        Value::Timestamp(now())
+    };
+    ledger::write(session, owner, migration, at).await?;
+    for (done, statement) in statements.iter().enumerate() {
+        let Err(cause) = session.batch(statement).await else {
+            continue;
+        };
+        if by_itself && done == 0 {
+            // Nothing has changed yet: the next start may simply try again.
+            ledger::erase(session, owner, migration.version).await?;
+        }
+        return Err(Error::Failed {
+            owner: owner.to_owned(),
+            version: migration.version,
+            name: migration.name.clone(),
+            statement: done + 1,
+            reason: error::reason(&cause),
+        });
+    }
+    if by_itself {
+        ledger::complete(session, owner, migration.version, now()).await?;
+    }
+    Ok(())
+}
+
+/// Microseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

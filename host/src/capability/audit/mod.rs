@@ -1,12 +1,29 @@
-//! The audit record.
+//! The audit record: who did what, in rows that are chained by their hashes.
+//!
+//! A row is written in the transaction of what it records, or in one of its own. Rows
+//! form 16 chains; each row holds the hash of the one before it, and `heads` the last
+//! hash of each chain, so that [`verify`] finds rows that were changed, taken out, put
+//! in or moved. Someone who may write both tables can still cut a chain's end: keep
+//! copies of the heads elsewhere if that matters.
 
+mod chain;
+mod verify;
 mod view;
 
-use super::sql::Database;
-use crate::contract::audit::Error;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use crate::contract::audit::Entry;
+use super::sql::{Database, Transaction};
+use crate::config;
+use crate::contract::audit::Error;
+use crate::contract::sql::{self, Dialect, Kind, Value};
+use chain::{Hash, Row, chain_of};
+
+pub use crate::contract::audit::{Entry, Outcome};
+pub use verify::{Fault, Report, What, verify};
 pub use view::{Audit, View};
+
+/// Entries of one transaction at most.
+const MAX_ENTRIES: usize = 100;
 
 /// What the host adds to every entry; a plugin can't forge it.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +38,30 @@ pub struct Stamp {
     pub plugin: String,
     /// The plugin's version.
     pub version: String,
+}
+
+/// Writes one entry in a transaction of its own.
+///
+/// # Errors
+/// `invalid` when the entry breaks a limit, `unavailable` when it could not be written.
+pub async fn record(database: &Database, stamp: &Stamp, entry: Entry) -> Result<(), Error> {
+    let mut pending = Pending::new(stamp.clone());
+    pending.add(entry).map_err(Error::Invalid)?;
+    let limits = config::SqlLimits {
+        rows: 1,
+        bytes: 64 * 1024,
+        statement_timeout: Duration::from_secs(5),
+        transactions: 1,
+    };
+    let written = async {
+        let mut transaction = database.begin(&limits).await?;
+        pending.write(&mut transaction).await?;
+        transaction.commit().await
+    };
+    written.await.map_err(|error: sql::Error| {
+        tracing::error!(?error, "an audit entry could not be written");
+        Error::Unavailable
+    })
 }
 
 /// Entries of one transaction that wait for its commit.
@@ -38,26 +79,137 @@ impl Pending {
         }
     }
 
+    /// Keeps an entry; or tells which limit it breaks.
     pub(super) fn add(&mut self, entry: Entry) -> Result<(), String> {
-        if entry.action.is_empty() {
-            return Err("audit: action is empty".to_owned());
+        check(&entry)?;
+        if self.entries.len() == MAX_ENTRIES {
+            return Err(format!(
+                "more than {MAX_ENTRIES} audit entries in one transaction"
+            ));
         }
         self.entries.push(entry);
         Ok(())
     }
 
-    pub(super) async fn write(
-        self,
-        _transaction: &mut super::sql::Transaction,
-    ) -> Result<(), crate::contract::sql::Error> {
-        Err(crate::contract::sql::Error::Unavailable)
+    /// Appends the entries to their chain, whose head stays locked until the commit.
+    pub(super) async fn write(self, transaction: &mut Transaction) -> Result<(), sql::Error> {
+        let Self { stamp, entries } = self;
+        let chain = chain_of(&stamp.request);
+        let (mut seq, mut head) = lock_head(transaction, chain).await?;
+        let at = now();
+        let (count, mut params) = (entries.len(), Vec::with_capacity(entries.len() * COLUMNS));
+        for entry in entries {
+            seq += 1;
+            let row = Row {
+                chain,
+                seq,
+                at,
+                stamp: &stamp,
+                entry: &entry,
+            };
+            let hash = row.hash(&head);
+            params.extend(row_params(&row, &head, &hash));
+            head = hash;
+        }
+        transaction.execute_own(&insert(count), params).await?;
+        let params = vec![
+            Value::Integer(seq),
+            Value::Bytes(head.to_vec()),
+            Value::Integer(chain.into()),
+        ];
+        let sql = "UPDATE gateway_audit_heads SET seq = ?, hash = ? WHERE chain = ?";
+        transaction.execute_own(sql, params).await?;
+        Ok(())
     }
 }
 
-/// Writes one entry in a transaction of its own.
-///
-/// # Errors
-/// See the contract.
-pub async fn record(_database: &Database, _stamp: &Stamp, _entry: Entry) -> Result<(), Error> {
-    Err(Error::Unavailable)
+/// The limits of the contract; they keep a row below what every database can index.
+fn check(entry: &Entry) -> Result<(), String> {
+    let bounded = [
+        ("action", &entry.action, 64),
+        ("entity", &entry.entity, 64),
+        ("entity-id", &entry.entity_id, 128),
+    ];
+    for (field, text, limit) in bounded {
+        if text.is_empty() || text.len() > limit || text.contains('\0') {
+            return Err(format!(
+                "audit: {field} must have 1 to {limit} bytes, none of them NUL"
+            ));
+        }
+    }
+    let Some(details) = &entry.details else {
+        return Ok(());
+    };
+    if details.len() > 8 * 1024 {
+        return Err("audit: details must have at most 8192 bytes".to_owned());
+    }
+    serde_json::from_str::<serde::de::IgnoredAny>(details)
+        .map(drop)
+        .map_err(|error| format!("audit: details must be JSON: {error}"))
+}
+
+async fn lock_head(transaction: &mut Transaction, chain: u8) -> Result<(i64, Hash), sql::Error> {
+    // SQLite has one writer, and that is us.
+    let sql = match transaction.dialect() {
+        Dialect::Sqlite => "SELECT seq, hash FROM gateway_audit_heads WHERE chain = ?",
+        _ => "SELECT seq, hash FROM gateway_audit_heads WHERE chain = ? FOR UPDATE",
+    };
+    let params = vec![Value::Integer(chain.into())];
+    let rows = transaction
+        .query_own(sql, params, &[Kind::Integer, Kind::Bytes])
+        .await?;
+    if let Some([Value::Integer(seq), Value::Bytes(hash)]) = rows.first().map(Vec::as_slice)
+        && let Ok(hash) = Hash::try_from(hash.as_slice())
+    {
+        return Ok((*seq, hash));
+    }
+    tracing::error!(
+        chain,
+        "the audit chain has no head; have the gateway's migrations run?"
+    );
+    Err(sql::Error::Other)
+}
+
+/// Columns of a row, in the order of [`row_params`].
+const COLUMNS: usize = 15;
+
+/// An insert of `rows` rows.
+fn insert(rows: usize) -> String {
+    let row = format!("({})", ["?"; COLUMNS].join(", "));
+    format!(
+        "INSERT INTO gateway_audit (chain, seq, at, actor, tenant, request, plugin, version, \
+         action, entity, entity_id, outcome, details, prev_hash, hash) VALUES {}",
+        vec![row; rows].join(", ")
+    )
+}
+
+fn row_params(row: &Row<'_>, previous: &Hash, hash: &Hash) -> [Value; COLUMNS] {
+    let text = |text: &String| Value::Text(text.clone());
+    let optional = |text: &Option<String>| text.clone().map_or(Value::Null, Value::Text);
+    let (stamp, entry) = (row.stamp, row.entry);
+    [
+        Value::Integer(row.chain.into()),
+        Value::Integer(row.seq),
+        Value::Timestamp(row.at),
+        optional(&stamp.actor),
+        optional(&stamp.tenant),
+        text(&stamp.request),
+        text(&stamp.plugin),
+        text(&stamp.version),
+        text(&entry.action),
+        text(&entry.entity),
+        text(&entry.entity_id),
+        Value::Text(chain::outcome_name(entry.outcome).to_owned()),
+        optional(&entry.details),
+        Value::Bytes(previous.to_vec()),
+        Value::Bytes(hash.to_vec()),
+    ]
+}
+
+/// Microseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

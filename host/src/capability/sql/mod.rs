@@ -1,12 +1,14 @@
 //! The plugin's database: SQLite, PostgreSQL or MySQL/MariaDB behind one interface.
 
 mod backend;
+mod exclusive;
 mod lexer;
 mod mysql;
 mod names;
 mod numeric;
 mod pool;
 mod postgres;
+mod split;
 mod sqlite;
 mod statement;
 mod transaction;
@@ -24,6 +26,8 @@ use backend::{Backend, Failure, Rows};
 use pool::{Lease, Pool};
 use statement::{Author, Statement, Statements};
 
+pub(crate) use exclusive::Exclusive;
+pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;
 pub use view::{Open, Sql, View};
 
@@ -196,6 +200,11 @@ impl Database {
             execute_once(pair, &statement, params, limits).await
         });
         matched.map_err(|failure| failure.error)
+    }
+
+    /// A connection outside of the pool, for the host's own long work.
+    pub(crate) async fn exclusive(&self) -> Result<Exclusive, Error> {
+        Exclusive::open(self).await
     }
 
     /// Opens a transaction.

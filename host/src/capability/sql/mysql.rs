@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::error::DatabaseError as _;
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
     MySqlValueRef,

@@ -6,7 +6,7 @@ use super::statement::Author;
 use super::{Database, Pair, Pools, batch_on, execute_on, mysql, on, postgres, query_on, sqlite};
 use crate::capability::audit;
 use crate::config;
-use crate::contract::sql::{Error, Kind, Value};
+use crate::contract::sql::{Dialect, Error, Kind, Value};
 
 /// An open transaction; dropped, it is rolled back.
 ///
@@ -135,6 +135,11 @@ impl Transaction {
             Err(error) => Err(Failure::clean(error)),
         };
         self.note(outcome)
+    }
+
+    /// Which database it is on.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.database.dialect()
     }
 
     /// Keeps an audit entry, to be written with the commit.

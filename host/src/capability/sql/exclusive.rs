@@ -1,0 +1,94 @@
+//! A connection outside of the pool, for the host's own long work.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use super::backend::{Backend, Failure, Rows};
+use super::statement::{Author, Statement};
+use super::{Database, Pools, mysql, on, postgres, sqlite};
+use crate::config;
+use crate::contract::sql::{Dialect, Error, Kind, Value};
+
+/// What a statement of a migration may take: an index on a large table takes long.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+/// A connection that nobody else uses. Dropped, it is closed: what wasn't committed is
+/// rolled back, and its locks are free.
+pub(crate) struct Exclusive(Connection);
+
+enum Connection {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+    Mysql(mysql::Mysql),
+}
+
+impl Exclusive {
+    pub(super) async fn open(database: &Database) -> Result<Self, Error> {
+        async fn open<B: Backend>(options: &B::Options) -> Result<B, Error> {
+            let mut connection = B::open(options).await.map_err(|error| {
+                tracing::warn!(%error, "can't connect to the database");
+                Error::Unavailable
+            })?;
+            connection
+                .limit(LIMIT)
+                .await
+                .map_err(|failure| failure.error)?;
+            Ok(connection)
+        }
+        Ok(Self(match &database.0.pools {
+            Pools::Sqlite(pair) => Connection::Sqlite(open(pair.write.options()).await?),
+            Pools::Postgres(pair) => Connection::Postgres(open(pair.write.options()).await?),
+            Pools::Mysql(pair) => Connection::Mysql(open(pair.write.options()).await?),
+        }))
+    }
+
+    /// Runs text as it is: unchecked, without parameters, without results.
+    pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        told(on!(&mut self.0, Connection(connection) => connection.batch(sql).await))
+    }
+
+    /// The rows of one statement of the host.
+    pub(crate) async fn query(
+        &mut self,
+        sql: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+    ) -> Result<Rows, Error> {
+        let limits = config::SqlLimits {
+            rows: 100_000,
+            bytes: 64 * 1024 * 1024,
+            statement_timeout: LIMIT,
+            transactions: 1,
+        };
+        let statement = Statement::new(self.dialect(), Author::Host, sql)?;
+        told(on!(&mut self.0, Connection(connection) => {
+            connection.query(&statement, params, columns, &limits).await
+        }))
+    }
+
+    /// Runs one statement of the host.
+    pub(crate) async fn execute(&mut self, sql: &str, params: Vec<Value>) -> Result<u64, Error> {
+        let statement = Statement::new(self.dialect(), Author::Host, sql)?;
+        told(on!(&mut self.0, Connection(connection) => {
+            connection.execute(&statement, params).await
+        }))
+    }
+
+    /// Ends the connection and waits until it is.
+    pub(crate) async fn close(self) {
+        on!(self.0, Connection(connection) => connection.close().await);
+    }
+
+    fn dialect(&self) -> Dialect {
+        fn of<B: Backend>(_: &B) -> Dialect {
+            B::DIALECT
+        }
+        on!(&self.0, Connection(connection) => of(connection))
+    }
+}
+
+fn told<T>(outcome: Result<T, Failure>) -> Result<T, Error> {
+    outcome.map_err(|failure| failure.error)
+}
