@@ -7,5 +7,7 @@
 )]
 pub mod auth;
 pub mod capability;
+pub mod cli;
 pub mod config;
 pub mod contract;
+pub mod telemetry;
