@@ -47,6 +47,10 @@ pub enum Cause {
 /// Seconds after which a client that was turned away may try again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// What RFC 6750 has a client be told of a token that was refused.
+const INVALID_TOKEN: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"Users\", error=\"invalid_token\"");
+
 /// The type of every answer of the host itself.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -62,8 +66,7 @@ impl Cause {
                 Some("MethodNotAllowedError"),
                 "Method not allowed",
             ),
-            // Has a body of its own, see `into_response`.
-            Self::Token(_) => (S::UNAUTHORIZED, Some("UnauthorizedError"), "Unauthorized"),
+            Self::Token(error) => (S::UNAUTHORIZED, Some("UnauthorizedError"), error.message()),
             Self::Overload | Self::Plugin(Failure::Busy) => (
                 S::SERVICE_UNAVAILABLE,
                 UNAVAILABLE,
@@ -104,11 +107,7 @@ impl Cause {
     #[must_use]
     pub fn into_response(self) -> Response<Full<Bytes>> {
         let (status, name, message) = self.answer();
-        let body = match self {
-            Self::Token(error) => Bytes::from_static(error.body().as_bytes()),
-            _ => body(status, name, message),
-        };
-        let mut response = Response::new(Full::new(body));
+        let mut response = Response::new(Full::new(body(status, name, message)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);
@@ -117,9 +116,8 @@ impl Cause {
             Self::Method(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::Token(error) => {
-                let challenge = HeaderValue::from_static(error.challenge());
-                headers.insert(WWW_AUTHENTICATE, challenge);
+            Self::Token(_) => {
+                headers.insert(WWW_AUTHENTICATE, INVALID_TOKEN);
             }
             Self::Overload | Self::ShuttingDown | Self::Plugin(Failure::Busy) => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);

@@ -7,8 +7,9 @@
 pub mod admin;
 pub mod auth;
 pub mod capability;
-
+pub mod cli;
 pub mod config;
+#[expect(missing_docs, reason = "generated; wit/ has the documentation")]
 pub mod contract;
 pub mod error;
 pub mod gateway;
@@ -16,6 +17,7 @@ pub mod lifecycle;
 pub mod migrate;
 pub mod plugin;
 pub mod server;
+pub mod telemetry;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

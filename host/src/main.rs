@@ -1,1 +1,7 @@
-fn main() {}
+//! The gateway's executable.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateway::cli::main()
+}

@@ -55,31 +55,15 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The answer's status.
-    pub const STATUS: u16 = 401;
-
-    /// The answer's JSON body. Like the original service's, the message is an object for
-    /// every bad token, and says `TokenExpired` whatever was wrong: clients look for it
-    /// to renew their token, and nobody learns how close a forged one came.
-    pub fn body(self) -> &'static str {
+    /// The text of the 401 answer. As the original service does, it says `TokenExpired`
+    /// whatever was wrong: clients look for it to renew their token, and nobody learns
+    /// how close a forged one came.
+    #[must_use]
+    pub fn message(self) -> &'static str {
         match self {
-            Self::Scheme | Self::Repeated => {
-                r#"{"error":{"statusCode":401,"name":"UnauthorizedError","message":"Bearer realm=\"Users\""}}"#
-            }
-            Self::PasswordExpired => {
-                r#"{"error":{"statusCode":401,"name":"UnauthorizedError","message":{"message":"PasswordExpiryError"}}}"#
-            }
-            _ => {
-                r#"{"error":{"statusCode":401,"name":"UnauthorizedError","message":{"message":"TokenExpired"}}}"#
-            }
-        }
-    }
-
-    /// The answer's `WWW-Authenticate` (RFC 6750).
-    pub fn challenge(self) -> &'static str {
-        match self {
-            Self::Scheme | Self::Repeated => r#"Bearer realm="Users""#,
-            _ => r#"Bearer realm="Users", error="invalid_token""#,
+            Self::Scheme | Self::Repeated => "Bearer realm=\"Users\"",
+            Self::PasswordExpired => "PasswordExpiryError",
+            _ => "TokenExpired",
         }
     }
 }

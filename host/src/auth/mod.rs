@@ -123,13 +123,20 @@ impl Verifier {
         })
     }
 
-    /// The claims of the token in an `Authorization` header; none without a header.
+    /// The claims of the token in the request's `Authorization` header; none without a
+    /// header.
     ///
     /// # Errors
-    /// Any other header than one with a good bearer token.
-    pub fn verify(&self, header: Option<&[u8]>) -> Result<Option<Arc<Claims>>, TokenError> {
-        let Some(header) = header else {
-            return Ok(None);
+    /// Anything else than one header with a good bearer token. Of several headers none
+    /// is looked at: another server on the way may have looked at another one.
+    pub fn verify<'a>(
+        &self,
+        mut headers: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Arc<Claims>>, TokenError> {
+        let header = match (headers.next(), headers.next()) {
+            (None, _) => return Ok(None),
+            (Some(header), None) => header,
+            (Some(_), Some(_)) => return Err(TokenError::Repeated),
         };
         let token = self.token(header)?;
         let verified = self.verified(token)?;
@@ -219,19 +226,6 @@ impl Verifier {
         } else {
             Err(TokenError::Signature)
         }
-    }
-}
-
-/// The only value of an `Authorization` header.
-///
-/// # Errors
-/// When there are several: another server on the way may have looked at another one.
-pub fn only<'a>(
-    mut values: impl Iterator<Item = &'a [u8]>,
-) -> Result<Option<&'a [u8]>, TokenError> {
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        _ => Err(TokenError::Repeated),
     }
 }
 

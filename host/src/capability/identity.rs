@@ -14,9 +14,9 @@ pub struct View<'a> {
 
 /// Marks [`View`] as the data behind the identity interface.
 #[derive(Debug)]
-pub struct Identity;
+pub struct Capability;
 
-impl HasData for Identity {
+impl HasData for Capability {
     type Data<'a> = View<'a>;
 }
 

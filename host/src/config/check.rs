@@ -70,12 +70,5 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
             return refuse("database.schema", reason);
         }
     }
-    if config.plugins.is_empty() {
-        config.warnings.push(
-            "no plugin is configured, so every path answers 404; add one with \
-             --plugin NAME=FILE or plugin.NAME.file"
-                .into(),
-        );
-    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Values from several places, the later ones winning.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -128,9 +129,9 @@ impl Layers {
                 None => vec![setting.key.to_owned()],
             };
             for key in keys {
-                if !self.known.contains_key(&key) {
-                    let known = known(Given::text(&key, default, Place::Default))?;
-                    self.known.insert(key, known);
+                if let Entry::Vacant(slot) = self.known.entry(key) {
+                    let given = Given::text(slot.key(), default, Place::Default);
+                    slot.insert(known(given)?);
                 }
             }
         }

@@ -37,6 +37,31 @@ impl Config {
     }
 }
 
+impl Plugin {
+    /// A plugin with the default settings.
+    ///
+    /// # Errors
+    /// When the defaults are not allowed, which a test excludes.
+    pub fn with_defaults(file: PathBuf) -> Result<Self, ConfigError> {
+        let given = Flags {
+            plugins: vec![("plugin".into(), "file".into())],
+            ..Flags::default()
+        };
+        let plugins = Draft::read(None, &Environment::default(), &given)?
+            .config
+            .plugins;
+        let plugin = plugins.into_values().next();
+        let missing = || ConfigError::Conflict {
+            place: "plugin".into(),
+            reason: "it is lost".into(),
+        };
+        Ok(Self {
+            file,
+            ..plugin.ok_or_else(missing)?
+        })
+    }
+}
+
 impl Draft {
     /// Reads and checks the configuration. Without `file`, the one that `GATEWAY_CONFIG`
     /// names is read, if any.
@@ -77,6 +102,13 @@ impl Draft {
     /// When one of them cannot be made or read.
     pub fn into_config(self) -> Result<Config, ConfigError> {
         let mut config = self.config;
+        // The compile cache takes no relative path.
+        config.data = std::path::absolute(&config.data).map_err(|source| ConfigError::File {
+            place: self.layers.name("data"),
+            action: "find",
+            path: config.data.clone(),
+            source,
+        })?;
         secret::make_folder(&config.data)?;
         if config.auth.keys.is_empty() {
             let material = secret::ensure(&config.data, &mut config.warnings)?;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use mounts::Mounts;
 
-use crate::auth::{self, Verifier};
+use crate::auth::Verifier;
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
@@ -60,8 +60,9 @@ impl Gateway {
         let _place = self.place().await?;
         // Before the body is read: a stranger costs no more than a head.
         let tokens = request.headers().get_all(AUTHORIZATION);
-        let token = auth::only(tokens.iter().map(HeaderValue::as_bytes))?;
-        let claims = self.verifier.verify(token)?;
+        let claims = self
+            .verifier
+            .verify(tokens.iter().map(HeaderValue::as_bytes))?;
         let (plugin, path) = self
             .mounts
             .find(request.uri().path())

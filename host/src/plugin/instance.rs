@@ -194,7 +194,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         table: &mut state.table,
     })?;
     contract::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
-    contract::identity::add_to_linker::<State, identity::Identity>(l, |state| identity::View {
+    contract::identity::add_to_linker::<State, identity::Capability>(l, |state| identity::View {
         claims: state.claims.as_deref(),
     })?;
     contract::audit::add_to_linker::<State, audit::Audit>(l, |state| audit::View {

@@ -3,6 +3,7 @@
 mod check;
 mod engine;
 mod failure;
+mod inspect;
 mod instance;
 mod load;
 mod meter;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 pub use engine::Engine;
 pub use failure::Failure;
+pub use inspect::{Inspection, inspect};
 pub use instance::{Body, Call};
 pub use load::{Facts, LoadError, Loaded};
 pub(crate) use pool::Waiting;

@@ -1,0 +1,114 @@
+//! Exit codes, and which failure has which. The numbers are those of `sysexits.h`.
+
+use std::process::ExitCode;
+
+use crate::auth::MintError;
+use crate::capability::sql::ConnectError;
+use crate::config::ConfigError;
+use crate::plugin::{self, LoadError};
+use crate::{StartError, migrate};
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// All is well.
+    Done,
+    /// It did not work.
+    Failed,
+    /// The arguments or the configuration are wrong.
+    Usage,
+    /// A plugin was refused.
+    Plugin,
+    /// The database or an address is not available.
+    Unavailable,
+    /// The gateway itself is at fault.
+    Internal,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 64,
+            Exit::Plugin => 65,
+            Exit::Unavailable => 69,
+            Exit::Internal => 70,
+        })
+    }
+}
+
+/// Why a command came to nothing.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) exit: Exit,
+    /// For standard error, after the program's name.
+    pub(super) message: String,
+}
+
+impl From<ConfigError> for Failed {
+    fn from(error: ConfigError) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<MintError> for Failed {
+    fn from(error: MintError) -> Self {
+        let exit = match error {
+            MintError::NoSecret => Exit::Usage,
+            MintError::Sign(_) => Exit::Internal,
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<ConnectError> for Failed {
+    fn from(error: ConnectError) -> Self {
+        let exit = match error {
+            ConnectError::Url(_) => Exit::Usage,
+            _ => Exit::Unavailable,
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<LoadError> for Failed {
+    fn from(error: LoadError) -> Self {
+        Self {
+            exit: Exit::Plugin,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<StartError> for Failed {
+    fn from(error: StartError) -> Self {
+        let exit = match &error {
+            StartError::Key(_) => Exit::Usage,
+            StartError::Plugin {
+                source: plugin::StartError::Load(_) | plugin::StartError::Instance(_),
+                ..
+            } => Exit::Plugin,
+            StartError::Listen { .. } | StartError::Migrate(migrate::Error::Database(_)) => {
+                Exit::Unavailable
+            }
+            StartError::Migrate(_) => Exit::Failed,
+            StartError::Engine(_) | StartError::Compile(_) => Exit::Internal,
+            StartError::Database(ConnectError::Url(_)) => Exit::Usage,
+            StartError::Database(_) => Exit::Unavailable,
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `gateway plugin`.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::exit::{Exit, Failed};
+use super::{block_on, print};
+use crate::config;
+use crate::contract::sql::Dialect;
+use crate::plugin::{Engine, Inspection, inspect};
+
+/// Look at plugins.
+#[derive(Debug, Args)]
+pub(super) struct Plugin {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Inspect(Inspect),
+}
+
+/// Print what a component is, what it needs, and whether it would be hosted.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  gateway plugin inspect target/plugins/chat.wasm")]
+#[command(
+    long_about = "Print what a component is, what it needs, and whether it would be \
+    hosted.\n\n\
+    Name and version come from its metadata, the migrations from asking it, in an instance \
+    that can reach nothing. Exit code 65 when `serve` would refuse it; each reason is \
+    printed."
+)]
+struct Inspect {
+    /// The component's file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Plugin {
+    pub(super) fn run(self) -> Result<(), Failed> {
+        let Command::Inspect(Inspect { file }) = self.command;
+        let settings = config::Plugin::with_defaults(file.clone())?;
+        let cache = Scratch::new();
+        let engine = Engine::new([&settings], &cache.0).map_err(|error| Failed {
+            exit: Exit::Internal,
+            message: format!("the WebAssembly engine: {error:#}"),
+        })?;
+        let inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
+        print(&describe(&inspection))?;
+        if inspection.refused.is_empty() {
+            return Ok(());
+        }
+        Err(Failed {
+            exit: Exit::Plugin,
+            message: format!("{} would be refused", file.display()),
+        })
+    }
+}
+
+/// A folder for compiled code that nobody needs again; dropped, it is removed.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("gateway-inspect-{}", uuid::Uuid::now_v7())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays behind in the system's folder for such is the system's to clear.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn describe(inspection: &Inspection) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "name      {}", said(inspection.name.as_deref()));
+    let _ = writeln!(text, "version   {}", said(inspection.version.as_deref()));
+    let _ = writeln!(text, "size      {} bytes", inspection.size);
+    let _ = writeln!(text, "sha256    {}", hex::encode(inspection.digest));
+    list(&mut text, "imports", &inspection.imports);
+    list(&mut text, "exports", &inspection.exports);
+    for (dialect, migrations) in &inspection.migrations {
+        let lines: Vec<String> = migrations
+            .iter()
+            .map(|(version, name)| format!("{version:04} {}", name.escape_debug()))
+            .collect();
+        list(
+            &mut text,
+            &format!("migrations for {}", name(*dialect)),
+            &lines,
+        );
+    }
+    match inspection.refused.is_empty() {
+        true => text.push_str("\nIt fits.\n"),
+        false => list(&mut text, "refused, because it", &inspection.refused),
+    }
+    text
+}
+
+/// A text of the component's, which may hold anything.
+fn said(text: Option<&str>) -> String {
+    text.map_or_else(
+        || "(not said)".into(),
+        |text| text.escape_debug().to_string(),
+    )
+}
+
+fn list(text: &mut String, title: &str, lines: &[String]) {
+    let _ = writeln!(text, "\n{title}");
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+    if lines.is_empty() {
+        text.push_str("  (none)\n");
+    }
+}
+
+fn name(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "SQLite",
+        Dialect::Postgres => "PostgreSQL",
+        Dialect::Mysql => "MySQL and MariaDB",
+    }
+}

@@ -1,0 +1,122 @@
+//! `gateway serve`.
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::exit::{Exit, Failed};
+use super::{Source, block_on, print};
+use crate::{Running, telemetry};
+
+/// Serve until SIGTERM or SIGINT.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
+#[command(long_about = "Serve until SIGTERM or SIGINT.\n\n\
+    Without any configuration: SQLite and a generated signing secret in ./data, on \
+    127.0.0.1:3000, no plugin. When ready, the first line on standard output is \
+    `listening on http://ADDR`, the second `admin on http://ADDR`. A signal lets the \
+    requests in flight finish; a second one does not wait for them.")]
+pub(super) struct Serve {
+    #[command(flatten)]
+    source: Source,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:3000].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Where the operator's endpoints listen [default: 127.0.0.1:3001].
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
+    /// A plugin's name and its component; can be given for several.
+    #[arg(long = "plugin", value_name = "NAME=FILE", value_parser = plugin)]
+    plugins: Vec<(String, String)>,
+}
+
+const AFTER: &str = "\
+Examples:
+  gateway serve --plugin chat=target/plugins/chat.wasm
+  gateway serve --config /etc/gateway.toml --listen 0.0.0.0:8080
+  DATABASE_URL=postgres://chat@db/chat JWT_SECRET_FILE=/run/secrets/jwt gateway serve
+
+Everything that can be configured: `gateway config defaults`.";
+
+fn plugin(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, file)) => Ok((name.to_owned(), file.to_owned())),
+        None => Err("write NAME=FILE, such as chat=target/plugins/chat.wasm".into()),
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failed> {
+        let mut flags = self.source.flags();
+        flags.listen = self.listen;
+        flags.admin_listen = self.admin_listen;
+        flags.plugins = self.plugins;
+        let config = self.source.load(&flags)?;
+        telemetry::init(&config.log).map_err(|error| Failed {
+            exit: Exit::Internal,
+            message: error.to_string(),
+        })?;
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        if config.plugins.is_empty() {
+            tracing::warn!("no plugin is configured, so every path answers 404");
+        }
+        block_on(async {
+            // Before the start, so that a signal during it is not lost.
+            let mut signals = Signals::new()?;
+            let running = tokio::select! {
+                running = crate::start(config) => running?,
+                () = signals.next() => return Ok(()),
+            };
+            print(&format!(
+                "listening on http://{}\nadmin on http://{}\n",
+                running.addr(),
+                running.admin_addr()
+            ))?;
+            signals.next().await;
+            stop(running, signals).await
+        })
+    }
+}
+
+async fn stop(running: Running, mut signals: Signals) -> Result<(), Failed> {
+    tracing::info!("stopping; requests in flight may finish");
+    tokio::select! {
+        clean = running.stop() => {
+            tracing::info!(clean, "stopped");
+            Ok(())
+        }
+        () = signals.next() => Err(Failed {
+            exit: Exit::Failed,
+            message: "stopped at once by a second signal".into(),
+        }),
+    }
+}
+
+/// The signals that end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failed> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failed {
+                exit: Exit::Internal,
+                message: format!("cannot listen for signals: {error}"),
+            })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
