@@ -1,0 +1,336 @@
+//! Causes of failure, and the one table from them to answers.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::http::{Field, Response};
+use crate::domain::draft::Invalid;
+use crate::domain::filter::Refusal;
+use crate::domain::violation::{Violation, shortened};
+use crate::ports::{self, AuditError, Entry, Level, Outcome, Ports};
+
+/// Why a request gets no other answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Unauthenticated,
+    Forbidden,
+    NoSuchRoute,
+    MethodNotAllowed(Vec<&'static str>),
+    NoBody,
+    UnsupportedMediaType(String),
+    BodyTooLarge,
+    BodySyntax(String),
+    Body(Invalid),
+    Filter(Refusal),
+    /// There is no such thing, or not for the caller.
+    NotFound,
+    /// The same where something was to be written.
+    EntityNotFound {
+        entity: &'static str,
+        id: String,
+    },
+    ParentNotFound(String),
+    IdMismatch,
+    ChannelIsFixed,
+    Database(ports::Error),
+    AuditUnavailable,
+    /// A mistake of ours.
+    Internal,
+}
+
+/// A line of the table.
+struct Answer {
+    status: u16,
+    name: &'static str,
+    code: Option<&'static str>,
+    message: String,
+    details: Option<Value>,
+}
+
+impl Failure {
+    pub(super) fn no_parent(parent: Option<Uuid>) -> Self {
+        Self::ParentNotFound(parent.map_or_else(String::new, |id| id.to_string()))
+    }
+
+    /// The answer. What the operator has to know is logged here, and nowhere else.
+    pub(super) fn respond(&self, ports: &impl Ports) -> Response {
+        match self {
+            Self::Database(cause @ (ports::Error::InvalidStatement(_) | ports::Error::Other))
+            | Self::Database(
+                cause @ (ports::Error::ForeignKeyViolation(_)
+                | ports::Error::NotNullViolation(_)
+                | ports::Error::CheckViolation(_)),
+            ) => ports.log(Level::Error, &cause.to_string()),
+            Self::AuditUnavailable => {
+                ports.log(Level::Error, "the audit record could not be written");
+            }
+            Self::Internal => ports.log(Level::Error, "a rule of the service contradicts another"),
+            _ => {}
+        }
+        let answer = self.answer();
+        let mut response = Response::json(answer.status, answer.to_json());
+        let headers = &mut response.headers;
+        headers.push(Field::new("x-content-type-options", "nosniff"));
+        match self {
+            Self::Unauthenticated => headers.push(Field::new("www-authenticate", "Bearer")),
+            Self::MethodNotAllowed(methods) => {
+                let mut allow = methods.join(", ");
+                if methods.contains(&"GET") {
+                    allow.push_str(", HEAD");
+                }
+                headers.push(Field::new("allow", allow));
+            }
+            _ if answer.status == 503 => headers.push(Field::new("retry-after", "1")),
+            _ => {}
+        }
+        response
+    }
+
+    fn answer(&self) -> Answer {
+        match self {
+            Self::Unauthenticated => row(401, "UnauthorizedError", None, "Bearer realm=\"Users\""),
+            Self::Forbidden => row(403, "ForbiddenError", None, "NotAllowedAccess"),
+            Self::NoSuchRoute => row(404, "NotFoundError", None, "API not found !"),
+            Self::MethodNotAllowed(_) => row(
+                405,
+                "MethodNotAllowedError",
+                None,
+                "The path has no such method",
+            ),
+            Self::NoBody => row(
+                400,
+                "BadRequestError",
+                Some("MISSING_REQUIRED_PARAMETER"),
+                "Request body is required",
+            ),
+            Self::UnsupportedMediaType(it) => {
+                let message = format!("Content-type {} is not supported.", shortened(it));
+                row(
+                    415,
+                    "UnsupportedMediaTypeError",
+                    Some("UNSUPPORTED_MEDIA_TYPE"),
+                    message,
+                )
+            }
+            Self::BodyTooLarge => row(
+                413,
+                "PayloadTooLargeError",
+                None,
+                "request entity too large",
+            ),
+            Self::BodySyntax(cause) => row(400, "SyntaxError", None, cause.as_str()),
+            Self::Body(Invalid::Schema(violations)) => row(
+                422,
+                "UnprocessableEntityError",
+                Some("VALIDATION_FAILED"),
+                "The request body is invalid. See error object `details` property for more info.",
+            )
+            .with(details(violations)),
+            Self::Body(Invalid::Blank(names)) => blank(names),
+            Self::Filter(refusal) => refused(refusal),
+            Self::NotFound => row(404, "NotFoundError", None, "EntityNotFound"),
+            Self::EntityNotFound { entity, id } => {
+                let message = format!("Entity not found: {entity} with id \"{}\"", echo(id));
+                row(404, "Error", Some("ENTITY_NOT_FOUND"), message)
+            }
+            Self::ParentNotFound(id) => {
+                let message = format!(
+                    "Related entity not found ! Key (parent_message_id)=({id}) is not present in \
+                     table \"messages\"."
+                );
+                row(404, "NotFoundError", None, message)
+            }
+            Self::IdMismatch => row(
+                400,
+                "Error",
+                None,
+                "The id in the body is not that of the path",
+            ),
+            Self::ChannelIsFixed => row(
+                422,
+                "UnprocessableEntityError",
+                Some("VALIDATION_FAILED"),
+                "A message can't be moved to another channel.",
+            )
+            .with(details(&[Violation::new(
+                "/channelId",
+                "const",
+                "must be equal to constant",
+                json!({}),
+            )])),
+            Self::Database(cause) => database(cause),
+            Self::AuditUnavailable => unavailable(),
+            Self::Internal => internal(),
+        }
+    }
+}
+
+impl Answer {
+    fn with(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    fn to_json(&self) -> Vec<u8> {
+        let mut error = Map::new();
+        error.insert("statusCode".to_owned(), self.status.into());
+        if self.status != 500 {
+            error.insert("name".to_owned(), self.name.into());
+        }
+        error.insert("message".to_owned(), self.message.as_str().into());
+        if let Some(code) = self.code {
+            error.insert("code".to_owned(), code.into());
+        }
+        if let Some(details) = &self.details {
+            error.insert("details".to_owned(), details.clone());
+        }
+        json!({ "error": error }).to_string().into_bytes()
+    }
+}
+
+fn row(
+    status: u16,
+    name: &'static str,
+    code: Option<&'static str>,
+    message: impl Into<String>,
+) -> Answer {
+    Answer {
+        status,
+        name,
+        code,
+        message: message.into(),
+        details: None,
+    }
+}
+
+fn internal() -> Answer {
+    row(500, "InternalServerError", None, "Internal Server Error")
+}
+
+fn unavailable() -> Answer {
+    row(
+        503,
+        "ServiceUnavailableError",
+        None,
+        "The service is busy, try again",
+    )
+}
+
+/// What the database says stays in the log.
+fn database(cause: &ports::Error) -> Answer {
+    match cause {
+        ports::Error::Unavailable | ports::Error::Conflict | ports::Error::UniqueViolation(_) => {
+            unavailable()
+        }
+        ports::Error::Timeout => row(
+            504,
+            "GatewayTimeoutError",
+            None,
+            "The request took longer than it may",
+        ),
+        ports::Error::TooLarge => row(
+            400,
+            "BadRequestError",
+            Some("RESULT_TOO_LARGE"),
+            "The result is too large; ask for fewer rows or fields",
+        ),
+        ports::Error::ForeignKeyViolation(_)
+        | ports::Error::NotNullViolation(_)
+        | ports::Error::CheckViolation(_)
+        | ports::Error::InvalidStatement(_)
+        | ports::Error::Other => internal(),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let invalid = |parameter: &str| {
+        let message = format!("Invalid data for parameter \"{parameter}\".");
+        row(
+            400,
+            "BadRequestError",
+            Some("INVALID_PARAMETER_VALUE"),
+            message,
+        )
+    };
+    match refusal {
+        Refusal::Syntax { parameter, message } => {
+            invalid(parameter).with(json!({ "syntaxError": message }))
+        }
+        Refusal::Invalid {
+            parameter,
+            violation,
+        } => invalid(parameter).with(details(std::slice::from_ref(violation))),
+        Refusal::Inclusion(message) => row(
+            400,
+            "Error",
+            Some("INVALID_INCLUSION_FILTER"),
+            message.as_str(),
+        ),
+    }
+}
+
+fn blank(names: &[&'static str]) -> Answer {
+    let list: Vec<_> = names
+        .iter()
+        .map(|name| format!("`{name}` can't be blank"))
+        .collect();
+    let message = format!(
+        "The `Message` instance is not valid. Details: {}.",
+        list.join("; ")
+    );
+    let pairs = |value: &str| -> Map<String, Value> {
+        let pair = |name: &&str| ((*name).to_owned(), json!([value]));
+        names.iter().map(pair).collect()
+    };
+    row(422, "ValidationError", None, message).with(json!({
+        "context": "Message",
+        "codes": pairs("presence"),
+        "messages": pairs("can't be blank"),
+    }))
+}
+
+fn details(violations: &[Violation]) -> Value {
+    let one = |it: &Violation| json!({ "path": it.path, "code": it.code, "message": it.message, "info": it.info });
+    violations.iter().map(one).collect()
+}
+
+/// An id that the caller sent, handed back: at most as long as an id can be.
+fn echo(id: &str) -> String {
+    id.chars().take(crate::domain::id::EXTERNAL_CHARS).collect()
+}
+
+impl From<ports::Error> for Failure {
+    fn from(cause: ports::Error) -> Self {
+        Self::Database(cause)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Filter(refusal)
+    }
+}
+
+/// Records that the caller was denied something. A denial that can't be recorded is
+/// still one, but the caller is told to come again.
+pub(super) fn deny(
+    ports: &impl Ports,
+    action: &str,
+    entity: &str,
+    id: &str,
+) -> Result<(), Failure> {
+    // Ids that others give may be longer in bytes than the record allows.
+    let end = id.floor_char_boundary(128);
+    let entry = Entry {
+        action: action.to_owned(),
+        entity: entity.to_owned(),
+        entity_id: id.get(..end).unwrap_or_default().to_owned(),
+        outcome: Outcome::Denied,
+        details: None,
+    };
+    match ports.record(&entry) {
+        Ok(()) => Ok(()),
+        Err(AuditError::Unavailable) => Err(Failure::AuditUnavailable),
+        Err(AuditError::Invalid(_)) => Err(Failure::Internal),
+    }
+}

@@ -1,0 +1,90 @@
+//! One exchange, as `wit/http.wit` has it, but for the stream of a large body.
+
+/// A header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// In lower case.
+    pub name: String,
+    /// As it was sent.
+    pub value: String,
+}
+
+impl Field {
+    pub(super) fn new(name: &str, value: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.into(),
+        }
+    }
+}
+
+/// The body of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// None was sent.
+    Empty,
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// More than fits a message; not read.
+    TooLarge,
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// In upper case.
+    pub method: String,
+    /// Percent-encoded, starts with `/`.
+    pub path: String,
+    /// What follows the `?`, percent-encoded.
+    pub query: Option<String>,
+    /// In the order of the client.
+    pub headers: Vec<Field>,
+    /// See [`Body`].
+    pub body: Body,
+}
+
+impl Request {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let field = self.headers.iter().find(|field| field.name == name);
+        field.map(|field| field.value.as_str())
+    }
+}
+
+/// The body of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResponseBody {
+    /// None.
+    Empty,
+    /// All of it.
+    Bytes(Vec<u8>),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// From 200 to 599.
+    pub status: u16,
+    /// Without those that the host adds.
+    pub headers: Vec<Field>,
+    /// See [`ResponseBody`].
+    pub body: ResponseBody,
+}
+
+impl Response {
+    pub(super) fn json(status: u16, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers: vec![Field::new("content-type", "application/json")],
+            body: ResponseBody::Bytes(body),
+        }
+    }
+
+    pub(super) fn no_content() -> Self {
+        Self {
+            status: 204,
+            headers: Vec::new(),
+            body: ResponseBody::Empty,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Requests in, answers out.
+
+mod body;
+mod error;
+mod http;
+mod json;
+mod messages;
+mod route;
+
+pub use http::{Body, Field, Request, Response, ResponseBody};
+
+use crate::ports::Ports;
+
+/// Answers a request.
+pub fn handle<P: Ports>(ports: &P, request: Request) -> Response {
+    route::dispatch(ports, request)
+}

@@ -1,0 +1,165 @@
+//! The ports on the host's capabilities. Exists in the component only.
+
+/// Where a type of the contract is one of `ports` or `api` name for name, the bindings
+/// use that: rows and parameters are lifted into it directly.
+mod contract {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "service",
+        generate_all,
+        with: {
+            "gateway:plugin/sql@0.1.0/kind": crate::ports::Kind,
+            "gateway:plugin/sql@0.1.0/value": crate::ports::Value,
+            "gateway:plugin/sql@0.1.0/error": crate::ports::Error,
+            "gateway:plugin/audit@0.1.0/outcome": crate::ports::Outcome,
+            "gateway:plugin/audit@0.1.0/entry": crate::ports::Entry,
+            "gateway:plugin/audit@0.1.0/error": crate::ports::AuditError,
+            "gateway:plugin/log@0.1.0/level": crate::ports::Level,
+            "gateway:plugin/http@0.1.0/field": crate::api::Field,
+            "gateway:plugin/http@0.1.0/response": crate::api::Response,
+            "gateway:plugin/http@0.1.0/response-body": crate::api::ResponseBody,
+        },
+    });
+}
+
+use contract::exports::gateway::plugin::{handler, lifecycle};
+use contract::gateway::plugin::{audit, http, identity, log, sql};
+use contract::wasi::clocks::wall_clock;
+use contract::wasi::random::random;
+
+use crate::api;
+use crate::ports::{
+    Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
+    Row, Transaction, Value,
+};
+
+struct Host;
+
+impl Database for Host {
+    type Transaction = sql::Transaction;
+
+    fn dialect(&self) -> Dialect {
+        dialect(sql::which())
+    }
+
+    fn query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error> {
+        sql::query(statement, params, columns)
+    }
+
+    fn begin(&self) -> Result<Self::Transaction, Error> {
+        sql::Transaction::begin()
+    }
+}
+
+impl Transaction for sql::Transaction {
+    fn query(
+        &mut self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error> {
+        sql::Transaction::query(self, statement, params, columns)
+    }
+
+    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Error> {
+        sql::Transaction::execute(self, statement, params)
+    }
+
+    fn audit(&mut self, entry: &Entry) -> Result<(), Error> {
+        sql::Transaction::audit(self, entry)
+    }
+
+    fn commit(self) -> Result<(), Error> {
+        sql::Transaction::commit(self)
+    }
+}
+
+impl Audit for Host {
+    fn record(&self, entry: &Entry) -> Result<(), AuditError> {
+        audit::record(entry)
+    }
+}
+
+impl Identity for Host {
+    fn claims(&self) -> Option<String> {
+        identity::claims()
+    }
+}
+
+impl Clock for Host {
+    fn now(&self) -> i64 {
+        let now = wall_clock::now();
+        // 64 bits of microseconds last for 292,000 years.
+        (now.seconds as i64).saturating_mul(1_000_000) + i64::from(now.nanoseconds / 1_000)
+    }
+}
+
+impl Random for Host {
+    fn bits(&self) -> u64 {
+        random::get_random_u64()
+    }
+}
+
+impl Log for Host {
+    fn log(&self, level: Level, message: &str) {
+        log::log(level, message);
+    }
+}
+
+struct Chat;
+
+impl handler::Guest for Chat {
+    fn handle(request: http::Request) -> api::Response {
+        let body = match request.body {
+            http::RequestBody::Empty => api::Body::Empty,
+            http::RequestBody::Bytes(bytes) => api::Body::Bytes(bytes),
+            http::RequestBody::Stream(_) => api::Body::TooLarge,
+        };
+        api::handle(
+            &Host,
+            api::Request {
+                method: request.method,
+                path: request.path,
+                query: request.query,
+                headers: request.headers,
+                body,
+            },
+        )
+    }
+}
+
+impl lifecycle::Guest for Chat {
+    fn migrations(which: sql::Dialect) -> Vec<lifecycle::Migration> {
+        let migrations = crate::migrations(dialect(which)).iter();
+        migrations
+            .map(|it| lifecycle::Migration {
+                version: it.version,
+                name: it.name.to_owned(),
+                statements: it.statements.to_owned(),
+            })
+            .collect()
+    }
+}
+
+fn dialect(dialect: sql::Dialect) -> Dialect {
+    match dialect {
+        sql::Dialect::Sqlite => Dialect::Sqlite,
+        sql::Dialect::Postgres => Dialect::Postgres,
+        sql::Dialect::Mysql => Dialect::Mysql,
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the entry points read raw memory; all of it is generated"
+)]
+mod entry {
+    use super::{Chat, contract};
+
+    contract::export!(Chat with_types_in contract);
+}

@@ -1,0 +1,10 @@
+//! Pure rules: no input, no output, no clock.
+
+pub(crate) mod caller;
+pub(crate) mod draft;
+pub(crate) mod filter;
+pub(crate) mod id;
+pub(crate) mod model;
+pub(crate) mod pattern;
+pub(crate) mod time;
+pub(crate) mod violation;

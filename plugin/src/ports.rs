@@ -1,0 +1,241 @@
+//! What the service needs from outside, as the contract in `wit/` gives it.
+//!
+//! The types mirror `wit/` name for name: in the component the generated bindings use
+//! them as they are, so that no value is converted or copied on its way to a driver.
+//! Natively (tests, the benchmark's twin) other types implement the traits.
+
+/// The three databases, which differ in a few words of SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite 3.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+}
+
+/// How a column of a result is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `Value::Boolean`.
+    Boolean,
+    /// `Value::Integer`.
+    Integer,
+    /// `Value::Real`.
+    Real,
+    /// `Value::Text`.
+    Text,
+    /// `Value::Bytes`.
+    Bytes,
+    /// `Value::Uuid`.
+    Uuid,
+    /// `Value::Timestamp`.
+    Timestamp,
+    /// `Value::Json`.
+    Json,
+}
+
+/// A parameter, or a field of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// SQL's NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// Any integer type.
+    Integer(i64),
+    /// Any floating-point type.
+    Real(f64),
+    /// Text without NUL.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// High and low half.
+    Uuid((u64, u64)),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// A JSON text.
+    Json(String),
+}
+
+/// Why a statement failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No connection within the deadline.
+    #[error("no connection could be had in time")]
+    Unavailable,
+    /// Stopped at its deadline.
+    #[error("the statement took longer than it may")]
+    Timeout,
+    /// The constraint, or its columns.
+    #[error("unique violation of {0}")]
+    UniqueViolation(String),
+    /// The constraint, or its columns.
+    #[error("foreign key violation of {0}")]
+    ForeignKeyViolation(String),
+    /// The column.
+    #[error("not null violation of {0}")]
+    NotNullViolation(String),
+    /// The constraint.
+    #[error("check violation of {0}")]
+    CheckViolation(String),
+    /// Deadlock or serialization failure: the transaction may be run again.
+    #[error("the transaction was in conflict with another")]
+    Conflict,
+    /// More rows or bytes than the host lets through.
+    #[error("the result is larger than the limit")]
+    TooLarge,
+    /// The statement, a parameter or a column kind is wrong.
+    #[error("invalid statement: {0}")]
+    InvalidStatement(String),
+    /// Anything else; the host has logged it.
+    #[error("the database failed")]
+    Other,
+}
+
+/// One row, a value a column.
+pub type Row = Vec<Value>;
+
+/// The relational database. Placeholders are `?` in every dialect.
+pub trait Database {
+    /// See [`Transaction`].
+    type Transaction: Transaction;
+
+    /// Which database this is.
+    fn dialect(&self) -> Dialect;
+
+    /// The rows, each with one value a column.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn query(&self, statement: &str, params: &[Value], columns: &[Kind])
+    -> Result<Vec<Row>, Error>;
+
+    /// Starts a transaction.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn begin(&self) -> Result<Self::Transaction, Error>;
+}
+
+/// A transaction in progress. Dropped without `commit`, it is rolled back.
+pub trait Transaction {
+    /// The rows, each with one value a column.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn query(
+        &mut self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error>;
+
+    /// The number of rows that the statement matched.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Error>;
+
+    /// Records an entry with the commit, never without it.
+    ///
+    /// # Errors
+    /// See [`Error`]; an entry that breaks a limit is an `InvalidStatement`.
+    fn audit(&mut self, entry: &Entry) -> Result<(), Error>;
+
+    /// Makes everything lasting.
+    ///
+    /// # Errors
+    /// See [`Error`]. After one, nothing has been written, unless the connection was
+    /// lost while the commit was under way.
+    fn commit(self) -> Result<(), Error>;
+}
+
+/// How an audited attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Allowed,
+    /// The caller may not do it.
+    Denied,
+    /// It may be done, but did not succeed.
+    Failed,
+}
+
+/// A line of the audit record. The host adds actor, tenant, request, time and plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What was attempted, such as `message.create`; at most 64 bytes.
+    pub action: String,
+    /// The kind of thing; at most 64 bytes.
+    pub entity: String,
+    /// Which one; at most 128 bytes.
+    pub entity_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// A JSON text of at most 8 KiB.
+    pub details: Option<String>,
+}
+
+/// Why an entry could not be recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuditError {
+    /// The entry breaks a limit; the text names the field.
+    #[error("invalid audit entry: {0}")]
+    Invalid(String),
+    /// The record could not be written.
+    #[error("the audit record could not be written")]
+    Unavailable,
+}
+
+/// The audit record outside of a transaction, for denials.
+pub trait Audit {
+    /// Writes an entry at once.
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    fn record(&self, entry: &Entry) -> Result<(), AuditError>;
+}
+
+/// Who asks.
+pub trait Identity {
+    /// The claims of the verified token as a JSON object; none without a token.
+    fn claims(&self) -> Option<String>;
+}
+
+/// The time of day.
+pub trait Clock {
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> i64;
+}
+
+/// Randomness that nobody can guess.
+pub trait Random {
+    /// 64 random bits.
+    fn bits(&self) -> u64;
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For developers.
+    Debug,
+    /// For the record.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// The operator's log. Never a place for what users wrote.
+pub trait Log {
+    /// One line of at most 4 KiB.
+    fn log(&self, level: Level, message: &str);
+}
+
+/// Everything together, which is what the API asks for.
+pub trait Ports: Database + Audit + Identity + Clock + Random + Log {}
+
+impl<T: Database + Audit + Identity + Clock + Random + Log> Ports for T {}

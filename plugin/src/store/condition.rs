@@ -1,0 +1,136 @@
+//! `where` as SQL.
+
+use super::sql::{Sql, literal};
+use crate::domain::filter::{Comparison, Condition, Test};
+use crate::domain::model::Property;
+use crate::domain::pattern::{Like, Regexp};
+use crate::ports::{Dialect, Value};
+
+/// Adds a condition, in brackets where it needs them. The dialect is asked for only
+/// where a pattern makes a difference.
+pub(super) fn condition(sql: &mut Sql, condition: &Condition, dialect: &impl Fn() -> Dialect) {
+    match condition {
+        Condition::All(list) => group(sql, list, " AND ", "1 = 1", dialect),
+        Condition::Any(list) => group(sql, list, " OR ", "1 = 0", dialect),
+        Condition::Property(property, it) => test(sql, property, it, dialect),
+    }
+}
+
+fn group(
+    sql: &mut Sql,
+    list: &[Condition],
+    operator: &'static str,
+    empty: &'static str,
+    dialect: &impl Fn() -> Dialect,
+) {
+    let Some((first, rest)) = list.split_first() else {
+        sql.push(empty);
+        return;
+    };
+    if rest.is_empty() {
+        return condition(sql, first, dialect);
+    }
+    sql.push("(");
+    condition(sql, first, dialect);
+    for next in rest {
+        sql.push(operator);
+        condition(sql, next, dialect);
+    }
+    sql.push(")");
+}
+
+fn test(sql: &mut Sql, property: &Property, test: &Test, dialect: &impl Fn() -> Dialect) {
+    if let Test::Like {
+        pattern,
+        ignore_case,
+        negated,
+    } = test
+    {
+        return like(
+            sql,
+            property.column,
+            pattern,
+            *ignore_case,
+            *negated,
+            dialect(),
+        );
+    }
+    if let Test::OneOf { values, negated } = test
+        && values.is_empty()
+    {
+        // As with other values, NULL fulfils neither the one nor the other.
+        match negated {
+            true => sql.push(property.column).push(" IS NOT NULL"),
+            false => sql.push("1 = 0"),
+        };
+        return;
+    }
+    sql.push(property.column);
+    match test {
+        Test::IsNull(true) => sql.push(" IS NULL"),
+        Test::IsNull(false) => sql.push(" IS NOT NULL"),
+        Test::Compare(comparison, value) => sql.bind(operator(*comparison), [literal(value)]),
+        Test::Between(low, high) => sql.bind(" BETWEEN ? AND ?", [literal(low), literal(high)]),
+        Test::OneOf { values, negated } => sql
+            .push(if *negated { " NOT IN " } else { " IN " })
+            .bind_list(values.iter().map(literal)),
+        Test::Regexp(regexp) => return matches(sql, regexp, dialect()),
+        Test::Like { .. } => sql,
+    };
+}
+
+fn operator(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => " = ?",
+        Comparison::NotEqual => " <> ?",
+        Comparison::Less => " < ?",
+        Comparison::LessOrEqual => " <= ?",
+        Comparison::Greater => " > ?",
+        Comparison::GreaterOrEqual => " >= ?",
+    }
+}
+
+/// SQLite's own LIKE ignores the case of ASCII letters and of no other, so a regular
+/// expression stands in for it. Case is folded by Unicode's simple rules there, by
+/// the locale of the database in PostgreSQL, and by LOWER in MySQL: they agree on
+/// letters that have one lower-case form.
+fn like(
+    sql: &mut Sql,
+    column: &'static str,
+    pattern: &Like,
+    ignore_case: bool,
+    negated: bool,
+    dialect: Dialect,
+) {
+    let value = match (dialect, ignore_case) {
+        (Dialect::Sqlite, true) => format!("(?si){}", pattern.to_regexp()),
+        (Dialect::Sqlite, false) => format!("(?s){}", pattern.to_regexp()),
+        _ => pattern.as_str().to_owned(),
+    };
+    let (before, after) = match (dialect, ignore_case, negated) {
+        (Dialect::Sqlite, _, false) => ("", " REGEXP ?"),
+        (Dialect::Sqlite, _, true) => ("", " NOT REGEXP ?"),
+        (Dialect::Postgres, true, false) => ("", " COLLATE \"default\" ILIKE ?"),
+        (Dialect::Postgres, true, true) => ("", " COLLATE \"default\" NOT ILIKE ?"),
+        (Dialect::Mysql, true, false) => ("LOWER(", ") LIKE LOWER(?)"),
+        (Dialect::Mysql, true, true) => ("LOWER(", ") NOT LIKE LOWER(?)"),
+        (_, false, false) => ("", " LIKE ?"),
+        (_, false, true) => ("", " NOT LIKE ?"),
+    };
+    sql.push(before)
+        .push(column)
+        .bind(after, [Value::Text(value)]);
+}
+
+/// As in PostgreSQL, `.` matches a line break too. What `\w` holds beyond ASCII is
+/// each engine's own, and MySQL's `$` also stands before a last line break.
+fn matches(sql: &mut Sql, regexp: &Regexp, dialect: Dialect) {
+    let source = regexp.source.as_str();
+    let (text, value) = match (dialect, regexp.ignore_case) {
+        (Dialect::Postgres, false) => (" ~ ?", source.to_owned()),
+        (Dialect::Postgres, true) => (" COLLATE \"default\" ~* ?", source.to_owned()),
+        (_, false) => (" REGEXP ?", format!("(?s){source}")),
+        (_, true) => (" REGEXP ?", format!("(?si){source}")),
+    };
+    sql.bind(text, [Value::Text(value)]);
+}
