@@ -15,7 +15,7 @@ use crate::config::Plugin;
 
 /// How often a running guest is looked at: the grain of its CPU limit, and the longest
 /// that it keeps a worker thread to itself.
-pub const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// The stack of a guest. A deeper recursion is a trap, not a crash.
 const GUEST_STACK: usize = 512 * 1024;
