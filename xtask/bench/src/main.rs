@@ -1,1 +1,92 @@
-fn main() {}
+//! `cargo xtask bench`: the hosted service beside the same code linked natively, all in
+//! one run on one machine.
+//!
+//! Every server runs on core 0, the load comes from core 1, and the two sides of a ratio
+//! take turns, so that what the machine does besides hits both.
+
+mod fiber;
+mod inside;
+mod load;
+mod native;
+mod outside;
+mod process;
+mod report;
+mod sign;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Measures the gateway and prints one table.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Args {
+    /// The gateway; its components are looked for in `../plugins` beside it.
+    #[arg(long, default_value = "target/release/gateway")]
+    gateway: PathBuf,
+    /// Also writes the figures as JSON to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Seconds of load for each side in each round.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Rounds; the median counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Connections.
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+    #[command(subcommand)]
+    serve: Option<Serve>,
+}
+
+/// What this program serves when it is a side of a ratio itself.
+#[derive(Debug, Subcommand)]
+enum Serve {
+    /// hyper alone: the same bytes for every request.
+    #[command(hide = true)]
+    Hyper { listen: SocketAddr },
+    /// The chat code linked natively, on the gateway's database backend.
+    #[command(hide = true)]
+    Twin {
+        listen: SocketAddr,
+        database: String,
+    },
+}
+
+/// How the load is applied.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    time: Duration,
+    rounds: usize,
+    connections: usize,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    match args.serve {
+        Some(Serve::Hyper { listen }) => native::hyper(listen),
+        Some(Serve::Twin { listen, database }) => native::twin(listen, &database),
+        None => measure(&args),
+    }
+}
+
+fn measure(args: &Args) -> Result<()> {
+    let plan = Plan {
+        time: Duration::from_secs(args.seconds),
+        rounds: args.rounds.max(1),
+        connections: args.connections,
+    };
+    let plugins = args.gateway.with_file_name("").join("../plugins");
+    let mut report = report::Report::new();
+    inside::measure(&plugins, &mut report)?;
+    outside::measure(&args.gateway, &plugins, plan, &mut report)?;
+    report.print();
+    if let Some(file) = &args.json {
+        std::fs::write(file, report.json())?;
+    }
+    Ok(())
+}

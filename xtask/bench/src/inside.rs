@@ -1,0 +1,89 @@
+//! Calls of a plugin without any HTTP around them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use gateway::capability::sql::Database;
+use gateway::config::{Config, Environment, Flags, Plugin as Settings};
+use gateway::plugin::{Body, Call, Engine, Loaded, Plugin};
+
+use crate::report::Report;
+
+/// Calls for one figure; the median of them counts.
+const CALLS: usize = 20_000;
+
+/// The cost of a call in a warm instance, and of making an instance.
+pub(crate) fn measure(plugins: &Path, report: &mut Report) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(measure_all(plugins, report))
+}
+
+async fn measure_all(plugins: &Path, report: &mut Report) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let misfit = plugins.join("misfit.wasm");
+    let environment: Environment = BTreeMap::from([
+        ("GATEWAY_DATA", folder.path().display().to_string()),
+        ("GATEWAY_PLUGIN_MISFIT_FILE", misfit.display().to_string()),
+    ])
+    .into_iter()
+    .collect();
+    let config = Config::load(None, &environment, &Flags::default())?;
+    let settings = config.plugins.get("misfit").context("no plugin")?;
+
+    let engine = Engine::new(config.plugins.values(), &folder.path().join("cache"))
+        .map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let loaded = Loaded::from_file(&engine, &misfit)?;
+    let database = Database::connect(&config.database).await?;
+
+    let warm = call_time(&engine, &loaded, settings.clone(), &database).await?;
+    report.figure(
+        "a call in a warm instance",
+        micros(warm),
+        "us",
+        "at most 3 us",
+    );
+    let mut fresh = settings.clone();
+    fresh.isolation = gateway::config::Isolation::Fresh;
+    let fresh = call_time(&engine, &loaded, fresh, &database).await?;
+    report.figure(
+        "making an instance",
+        micros(fresh.saturating_sub(warm)),
+        "us",
+        "at most 20 us",
+    );
+    Ok(())
+}
+
+async fn call_time(
+    engine: &Engine,
+    loaded: &Loaded,
+    settings: Settings,
+    database: &Database,
+) -> Result<Duration> {
+    let plugin = Plugin::start(engine, "misfit", loaded, settings, database.clone()).await?;
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let call = Call {
+            id: String::new(),
+            method: "GET".to_owned(),
+            path: "/bytes/13".to_owned(),
+            query: None,
+            headers: Vec::new(),
+            body: Body::Empty,
+            claims: None,
+        };
+        let begun = Instant::now();
+        plugin.handle(call).await?;
+        times.push(begun.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times.get(CALLS / 2).copied().unwrap_or_default())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}

@@ -1,0 +1,210 @@
+//! The chat's ports on the gateway's own backend, called from a fiber.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chat::ports::{self, Kind, Level, Outcome, Row, Value};
+use gateway::auth::Claims;
+use gateway::capability::audit::{self, Stamp};
+use gateway::capability::sql;
+use gateway::config::SqlLimits;
+use gateway::contract::audit as contract_audit;
+use gateway::contract::sql as contract;
+
+use crate::fiber::Inside;
+
+/// What one request may use.
+pub(super) struct Ports<'a> {
+    pub(super) inside: &'a Inside<'a>,
+    pub(super) database: sql::Database,
+    pub(super) limits: Arc<SqlLimits>,
+    pub(super) stamp: Stamp,
+    pub(super) claims: Option<Arc<Claims>>,
+}
+
+/// An open transaction, and what it needs to be waited for.
+pub(super) struct Transaction<'a> {
+    inside: &'a Inside<'a>,
+    inner: sql::Transaction,
+    stamp: Stamp,
+}
+
+impl<'a> ports::Database for Ports<'a> {
+    type Transaction = Transaction<'a>;
+
+    fn dialect(&self) -> ports::Dialect {
+        match self.database.dialect() {
+            contract::Dialect::Sqlite => ports::Dialect::Sqlite,
+            contract::Dialect::Postgres => ports::Dialect::Postgres,
+            contract::Dialect::Mysql => ports::Dialect::Mysql,
+        }
+    }
+
+    fn query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, ports::Error> {
+        let columns = kinds(columns);
+        let rows = self
+            .database
+            .query(statement, values(params), &columns, &self.limits);
+        self.inside.wait(rows).map(rows_back).map_err(error)
+    }
+
+    fn begin(&self) -> Result<Transaction<'a>, ports::Error> {
+        let inner = self
+            .inside
+            .wait(self.database.begin(&self.limits))
+            .map_err(error)?;
+        Ok(Transaction {
+            inside: self.inside,
+            inner,
+            stamp: self.stamp.clone(),
+        })
+    }
+}
+
+impl ports::Transaction for Transaction<'_> {
+    fn query(
+        &mut self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, ports::Error> {
+        let columns = kinds(columns);
+        let rows = self.inner.query(statement, values(params), &columns);
+        self.inside.wait(rows).map(rows_back).map_err(error)
+    }
+
+    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, ports::Error> {
+        let count = self.inner.execute(statement, values(params));
+        self.inside.wait(count).map_err(error)
+    }
+
+    fn audit(&mut self, entry: &ports::Entry) -> Result<(), ports::Error> {
+        self.inner
+            .audit(&self.stamp, entry_of(entry))
+            .map_err(error)
+    }
+
+    fn commit(self) -> Result<(), ports::Error> {
+        self.inside.wait(self.inner.commit()).map_err(error)
+    }
+}
+
+impl ports::Audit for Ports<'_> {
+    fn record(&self, entry: &ports::Entry) -> Result<(), ports::AuditError> {
+        let recorded = audit::record(&self.database, &self.stamp, entry_of(entry));
+        self.inside
+            .wait(recorded)
+            .map_err(|_| ports::AuditError::Unavailable)
+    }
+}
+
+impl ports::Identity for Ports<'_> {
+    fn claims(&self) -> Option<String> {
+        self.claims.as_ref().map(|claims| claims.json.clone())
+    }
+}
+
+impl ports::Clock for Ports<'_> {
+    fn now(&self) -> i64 {
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+impl ports::Random for Ports<'_> {
+    fn bits(&self) -> u64 {
+        rand::random()
+    }
+}
+
+impl ports::Log for Ports<'_> {
+    fn log(&self, _level: Level, message: &str) {
+        eprintln!("{message}");
+    }
+}
+
+fn values(params: &[Value]) -> Vec<contract::Value> {
+    params
+        .iter()
+        .map(|value| match value {
+            Value::Null => contract::Value::Null,
+            Value::Boolean(it) => contract::Value::Boolean(*it),
+            Value::Integer(it) => contract::Value::Integer(*it),
+            Value::Real(it) => contract::Value::Real(*it),
+            Value::Text(it) => contract::Value::Text(it.clone()),
+            Value::Bytes(it) => contract::Value::Bytes(it.clone()),
+            Value::Uuid(it) => contract::Value::Uuid(*it),
+            Value::Timestamp(it) => contract::Value::Timestamp(*it),
+            Value::Json(it) => contract::Value::Json(it.clone()),
+        })
+        .collect()
+}
+
+fn rows_back(rows: Vec<Vec<contract::Value>>) -> Vec<Row> {
+    let back = |value| match value {
+        contract::Value::Null => Value::Null,
+        contract::Value::Boolean(it) => Value::Boolean(it),
+        contract::Value::Integer(it) => Value::Integer(it),
+        contract::Value::Real(it) => Value::Real(it),
+        contract::Value::Text(it) => Value::Text(it),
+        contract::Value::Bytes(it) => Value::Bytes(it),
+        contract::Value::Uuid(it) => Value::Uuid(it),
+        contract::Value::Timestamp(it) => Value::Timestamp(it),
+        contract::Value::Json(it) => Value::Json(it),
+    };
+    rows.into_iter()
+        .map(|row| row.into_iter().map(back).collect())
+        .collect()
+}
+
+fn kinds(columns: &[Kind]) -> Vec<contract::Kind> {
+    columns
+        .iter()
+        .map(|kind| match kind {
+            Kind::Boolean => contract::Kind::Boolean,
+            Kind::Integer => contract::Kind::Integer,
+            Kind::Real => contract::Kind::Real,
+            Kind::Text => contract::Kind::Text,
+            Kind::Bytes => contract::Kind::Bytes,
+            Kind::Uuid => contract::Kind::Uuid,
+            Kind::Timestamp => contract::Kind::Timestamp,
+            Kind::Json => contract::Kind::Json,
+        })
+        .collect()
+}
+
+fn error(error: contract::Error) -> ports::Error {
+    match error {
+        contract::Error::Unavailable => ports::Error::Unavailable,
+        contract::Error::Timeout => ports::Error::Timeout,
+        contract::Error::UniqueViolation(it) => ports::Error::UniqueViolation(it),
+        contract::Error::ForeignKeyViolation(it) => ports::Error::ForeignKeyViolation(it),
+        contract::Error::NotNullViolation(it) => ports::Error::NotNullViolation(it),
+        contract::Error::CheckViolation(it) => ports::Error::CheckViolation(it),
+        contract::Error::Conflict => ports::Error::Conflict,
+        contract::Error::TooLarge => ports::Error::TooLarge,
+        contract::Error::InvalidStatement(it) => ports::Error::InvalidStatement(it),
+        contract::Error::Other => ports::Error::Other,
+    }
+}
+
+fn entry_of(entry: &ports::Entry) -> contract_audit::Entry {
+    contract_audit::Entry {
+        action: entry.action.clone(),
+        entity: entry.entity.clone(),
+        entity_id: entry.entity_id.clone(),
+        outcome: match entry.outcome {
+            Outcome::Allowed => contract_audit::Outcome::Allowed,
+            Outcome::Denied => contract_audit::Outcome::Denied,
+            Outcome::Failed => contract_audit::Outcome::Failed,
+        },
+        details: entry.details.clone(),
+    }
+}
