@@ -139,13 +139,13 @@ pub(crate) fn line(command: &Command) -> String {
     words.join(" ")
 }
 
-/// A path as seen from the current folder, where that is shorter.
+/// A path as seen from the current folder, when it lies below that.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here)
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    match path.strip_prefix(here) {
+        Ok(below) => format!("./{}", below.display()),
+        Err(_) => path.display().to_string(),
+    }
 }
 
 /// Whether this program runs as root.

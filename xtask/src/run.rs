@@ -39,7 +39,10 @@ pub(crate) fn serve(workspace: &Workspace, extra: &[String]) -> Result<()> {
     for line in BufReader::new(lines).lines() {
         let line = line?;
         println!("{line}");
-        if let Some(address) = line.strip_prefix(READY) {
+        // With data elsewhere, `cargo xtask token` would sign with the wrong secret.
+        if let Some(address) = line.strip_prefix(READY)
+            && !gives(extra, "--data")
+        {
             println!(
                 "{}",
                 first_conversation(address, &process::shown(&workspace.data()))
