@@ -12,6 +12,9 @@ use gateway::config::{Config, Environment, Flags};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// Names and values.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// The executable, in a folder of its own and with no environment but what a test gives.
 struct Gateway {
     folder: TempDir,
@@ -28,7 +31,7 @@ impl Gateway {
         self.folder.path()
     }
 
-    fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Ran> {
+    fn run(&self, arguments: &[&str], variables: Variables<'_>) -> Result<Ran> {
         let output = Command::new(executable()?)
             .args(arguments)
             .env_clear()
@@ -38,7 +41,7 @@ impl Gateway {
         Ran::of(output)
     }
 
-    fn ok(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<String> {
+    fn ok(&self, arguments: &[&str], variables: Variables<'_>) -> Result<String> {
         let ran = self.run(arguments, variables)?;
         ensure!(ran.code == 0, "{arguments:?} failed: {}", ran.err);
         Ok(ran.out)
@@ -71,7 +74,7 @@ fn executable() -> Result<PathBuf> {
 }
 
 /// The claims of a token, as the gateway with this secret would read them.
-fn claims(token: &str, variables: &[(&str, &str)], data: &Path) -> Result<Value> {
+fn claims(token: &str, variables: Variables<'_>, data: &Path) -> Result<Value> {
     let env: Environment = variables.iter().copied().collect();
     let data = data.to_str().map(str::to_owned);
     let config = Config::load(
@@ -90,7 +93,7 @@ fn claims(token: &str, variables: &[(&str, &str)], data: &Path) -> Result<Value>
 #[test]
 fn a_wrong_configuration_is_one_line_and_exit_code_64() -> Result<()> {
     #[rustfmt::skip] // A table: the arguments, the environment, and the line.
-    let table: &[(&[&str], &[(&str, &str)], &str)] = &[
+    let table: &[(&[&str], Variables<'_>, &str)] = &[
         (&["serve"], &[("GATEWAY_SERVER_MAX_CONNECTIONS", "many")], r#"gateway: GATEWAY_SERVER_MAX_CONNECTIONS: "many" is not a whole number from 1 to 1000000"#),
         (&["serve"], &[("GATEWAY_SERVER_LISTEM", "x")], "gateway: GATEWAY_SERVER_LISTEM: there is no such setting; did you mean GATEWAY_SERVER_LISTEN?"),
         (&["serve", "--listen", "here"], &[], r#"gateway: --listen: "here" is not an IP address with a port, such as 127.0.0.1:3000"#),

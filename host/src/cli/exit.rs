@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::auth::MintError;
 use crate::capability::sql::ConnectError;
 use crate::config::ConfigError;
-use crate::plugin::{self, LoadError};
+use crate::plugin::LoadError;
 use crate::{StartError, migrate};
 
 /// How the process ends.
@@ -94,14 +94,9 @@ impl From<StartError> for Failed {
     fn from(error: StartError) -> Self {
         let exit = match &error {
             StartError::Key(_) => Exit::Usage,
-            StartError::Plugin {
-                source: plugin::StartError::Load(_) | plugin::StartError::Instance(_),
-                ..
-            } => Exit::Plugin,
-            StartError::Listen { .. } | StartError::Migrate(migrate::Error::Database(_)) => {
-                Exit::Unavailable
-            }
-            StartError::Migrate(_) => Exit::Failed,
+            StartError::Plugin { .. } => Exit::Plugin,
+            StartError::Listen { .. } => Exit::Unavailable,
+            StartError::Migrate(error) => of_migration(error),
             StartError::Engine(_) | StartError::Compile(_) => Exit::Internal,
             StartError::Database(ConnectError::Url(_)) => Exit::Usage,
             StartError::Database(_) => Exit::Unavailable,
@@ -110,5 +105,16 @@ impl From<StartError> for Failed {
             exit,
             message: error.to_string(),
         }
+    }
+}
+
+/// A plugin whose migrations are wrong in themselves is a bad plugin; one that does not
+/// fit what the database has seen is not.
+fn of_migration(error: &migrate::Error) -> Exit {
+    use migrate::Error as E;
+    match error {
+        E::Database(_) => Exit::Unavailable,
+        E::Duplicate { .. } | E::Gap { .. } | E::Name { .. } | E::Refused { .. } => Exit::Plugin,
+        _ => Exit::Failed,
     }
 }

@@ -46,7 +46,7 @@ impl Environment {
     pub(super) fn given(&self) -> Result<Vec<Given>, ConfigError> {
         let mut given = Vec::new();
         for name in self.0.keys().filter(|name| name.starts_with("GATEWAY_")) {
-            if name == CONFIG_FILE {
+            if name == CONFIG_FILE || is_service_link(name) {
                 continue;
             }
             let key = key_of(name).ok_or_else(|| ConfigError::Unknown {
@@ -85,6 +85,16 @@ impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
                 .collect(),
         )
     }
+}
+
+/// Kubernetes tells every container about a service called `gateway` in such variables.
+fn is_service_link(name: &str) -> bool {
+    let links = [
+        "GATEWAY_SERVICE_HOST",
+        "GATEWAY_SERVICE_PORT",
+        "GATEWAY_PORT_",
+    ];
+    name == "GATEWAY_PORT" || links.iter().any(|link| name.starts_with(link))
 }
 
 /// The full key that a variable says: `GATEWAY_PLUGIN_MY_CHAT_LIMITS_MEMORY` is

@@ -56,6 +56,17 @@ fn every_variable_has_one_key() {
 }
 
 #[test]
+fn a_kubernetes_service_called_gateway_is_no_mistake() {
+    let links = [
+        ("GATEWAY_SERVICE_HOST", "10.0.0.1"),
+        ("GATEWAY_SERVICE_PORT_HTTP", "80"),
+        ("GATEWAY_PORT", "tcp://10.0.0.1:80"),
+        ("GATEWAY_PORT_80_TCP_ADDR", "10.0.0.1"),
+    ];
+    assert_eq!(from_env(&links).unwrap().server.listen.port(), 3000);
+}
+
+#[test]
 fn the_file_and_the_environment_say_the_same_things() {
     let file = from_file(
         r#"
