@@ -1,8 +1,10 @@
 //! The audit record, on the three databases.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use gateway::capability::audit::{self, Entry, Fault, Outcome, Report, Stamp, What};
 use gateway::capability::sql::Database;
-use gateway::contract::sql::{Dialect, Error};
+use gateway::contract::sql::Error;
 use gateway::migrate;
 use gateway_tests::database::{TestDatabase, limits};
 use gateway_tests::on_every_database;

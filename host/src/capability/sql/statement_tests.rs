@@ -106,6 +106,12 @@ fn refusals_say_why() {
             .unwrap_err()
             .starts_with("longer than")
     );
+    let many = format!("SELECT {}?", "?,".repeat(MAX_PARAMS));
+    assert!(
+        plugin(Dialect::Sqlite, &many)
+            .unwrap_err()
+            .starts_with("more than")
+    );
     // A value may be called what a table may not.
     assert!(plugin(Dialect::Postgres, "SELECT 'gateway_audit'").is_ok());
     assert!(plugin(Dialect::Sqlite, "SELECT my_gateway_x FROM gateways").is_ok());
