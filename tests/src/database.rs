@@ -1,5 +1,11 @@
 //! Fresh databases, on all three kinds of server.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::Duration;
 
 use gateway::capability::sql::Database;

@@ -1,5 +1,12 @@
 //! The sql capability, on the three databases.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::{Duration, Instant};
 
 use gateway::capability::audit::{Entry, Stamp};

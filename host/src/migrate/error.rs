@@ -6,8 +6,10 @@ use crate::contract::sql;
 /// to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Two migrations have the same number.
-    #[error("{owner}: version {version} is there twice; number its migrations 1, 2, 3, …")]
+    /// Two migrations have the same number, or they are out of order.
+    #[error(
+        "{owner}: version {version} is there twice, or not at its place; number its migrations 1, 2, 3, …"
+    )]
     Duplicate {
         /// Whose migrations.
         owner: String,
@@ -15,7 +17,9 @@ pub enum Error {
         version: u32,
     },
     /// A number is left out.
-    #[error("{owner}: there is no version {version}; number its migrations 1, 2, 3, …")]
+    #[error(
+        "{owner}: there is no version {version} at its place; number its migrations 1, 2, 3, …"
+    )]
     Gap {
         /// Whose migrations.
         owner: String,

@@ -9,7 +9,7 @@ use crate::contract::sql::{self, Dialect, Kind, Value};
 /// How long a run waits for another one.
 const LOCK_SECONDS: u64 = 60;
 /// The name of PostgreSQL's lock; the letters of `gateway`.
-const LOCK_KEY: i64 = 0x6761_7465_7761_79;
+const LOCK_KEY: i64 = 0x0067_6174_6577_6179;
 
 /// One migration that ran, or began to.
 #[derive(Debug, Clone)]

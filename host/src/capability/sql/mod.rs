@@ -202,6 +202,16 @@ impl Database {
         matched.map_err(|failure| failure.error)
     }
 
+    /// Ends the connections: those that are idle now, those in use when they come back.
+    /// Whoever asks for one from now on gets `unavailable`.
+    pub async fn close(&self) {
+        on!(&self.0.pools, Pools(pair) => {
+            // Readers first: SQLite's last connection tidies up its files.
+            pair.read.close().await;
+            pair.write.close().await;
+        });
+    }
+
     /// A connection outside of the pool, for the host's own long work.
     pub(crate) async fn exclusive(&self) -> Result<Exclusive, Error> {
         Exclusive::open(self).await
@@ -350,7 +360,7 @@ async fn query_on<B: Backend>(
         connection.limit(limits.statement_timeout).await?;
         connection.query(statement, params, columns, limits).await
     };
-    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    let outcome = timeout(limits.statement_timeout.saturating_add(GRACE), call).await;
     lease.finish(outcome.ok(), in_transaction)
 }
 
@@ -366,7 +376,7 @@ async fn execute_on<B: Backend>(
         connection.limit(limits.statement_timeout).await?;
         connection.execute(statement, params).await
     };
-    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    let outcome = timeout(limits.statement_timeout.saturating_add(GRACE), call).await;
     let matched = lease.finish(outcome.ok(), in_transaction)?;
     // The databases disagree on what a SELECT matches.
     Ok(if statement.reads { 0 } else { matched })
@@ -383,6 +393,6 @@ async fn batch_on<B: Backend>(
         connection.limit(limits.statement_timeout).await?;
         connection.batch(SqlStr::from_static(sql)).await
     };
-    let outcome = timeout(limits.statement_timeout + GRACE, call).await;
+    let outcome = timeout(limits.statement_timeout.saturating_add(GRACE), call).await;
     lease.finish(outcome.ok(), in_transaction)
 }

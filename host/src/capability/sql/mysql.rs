@@ -261,6 +261,8 @@ fn answer(cause: &MySqlDatabaseError) -> Failure {
         1205 | 1213 | 1020 => Error::Conflict,
         // Our time limit, or a KILL QUERY.
         1317 | 1969 | 3024 => Error::Timeout,
+        // Longer than max_allowed_packet; the server hangs up.
+        1153 => return Failure::lost(Error::TooLarge),
         // Too many connections, shutdown, killed, or a table that changed under a
         // prepared statement: another connection knows better.
         1040 | 1053 | 1077 | 1079 | 1203 | 1226 | 1615 | 1927 | 4031 => {

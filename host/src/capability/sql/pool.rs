@@ -95,23 +95,8 @@ impl<B: Backend> Pool<B> {
             permit: Some(permit),
             pool: self.clone(),
         };
-        while reuse {
-            let Some(Idle {
-                mut connection,
-                since,
-            }) = self.0.idle().pop()
-            else {
-                break;
-            };
-            if since.elapsed() < TEST_AFTER {
-                return Ok(lease(connection));
-            }
-            // The test gets half of the time, so that a new connection can still be made.
-            let half = self.0.acquire_timeout / 2;
-            if matches!(timeout(half, connection.ping()).await, Ok(Ok(()))) {
-                return Ok(lease(connection));
-            }
-            drop(std::mem::take(&mut *self.0.idle()));
+        if reuse && let Some(connection) = self.idle().await {
+            return Ok(lease(connection));
         }
         match timeout_at(deadline, B::open(&self.0.options)).await {
             Ok(Ok(connection)) => Ok(lease(connection)),
@@ -123,6 +108,36 @@ impl<B: Backend> Pool<B> {
                 tracing::warn!("the database didn't answer in time");
                 Err(Failure::clean(Error::Unavailable))
             }
+        }
+    }
+
+    /// An idle connection that works, if there is one.
+    async fn idle(&self) -> Option<B> {
+        loop {
+            let Idle {
+                mut connection,
+                since,
+            } = self.0.idle().pop()?;
+            if since.elapsed() < TEST_AFTER {
+                return Some(connection);
+            }
+            // The test gets half of the time, so that a new connection can still be made.
+            let half = self.0.acquire_timeout / 2;
+            if matches!(timeout(half, connection.ping()).await, Ok(Ok(()))) {
+                return Some(connection);
+            }
+            // What broke one of them mostly broke all.
+            drop(std::mem::take(&mut *self.0.idle()));
+        }
+    }
+
+    /// Ends the idle connections, lets the others end as they come back, and lends none
+    /// any more.
+    pub(super) async fn close(&self) {
+        self.0.permits.close();
+        let idle = std::mem::take(&mut *self.0.idle());
+        for Idle { connection, .. } in idle {
+            timeout(CLEAN_UP, connection.close()).await.ok();
         }
     }
 
@@ -147,6 +162,9 @@ impl<B: Backend> Inner<B> {
     }
 
     fn put_back(&self, connection: B) {
+        if self.permits.is_closed() {
+            return;
+        }
         self.idle().push(Idle {
             connection,
             since: Instant::now(),

@@ -349,11 +349,14 @@ fn answer(cause: &PgDatabaseError) -> Failure {
         (_, "57014") => Error::Timeout,
         // The server goes down or has no room, the session ended, or a table changed
         // under a prepared statement: another connection knows better.
-        ("08" | "53", _) | (_, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "0A000") => {
+        ("08" | "53", _) | (_, "57P01" | "57P02" | "57P03" | "57P05" | "25P03") => {
             return Failure::leaving(cause);
         }
-        // Data exceptions, syntax errors, unknown and forbidden names.
-        ("22" | "42", _) => Error::InvalidStatement(cause.message().to_owned()),
+        (_, "0A000") if cause.message().starts_with("cached plan") => {
+            return Failure::leaving(cause);
+        }
+        // Data exceptions, syntax errors, unknown and forbidden names, no such feature.
+        ("22" | "42" | "0A", _) => Error::InvalidStatement(cause.message().to_owned()),
         _ => return Failure::other(cause),
     })
 }

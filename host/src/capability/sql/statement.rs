@@ -12,6 +12,9 @@ use crate::contract::sql::{Dialect, Error};
 
 /// The longest statement, in bytes.
 const MAX_LENGTH: usize = 256 * 1024;
+/// Parameters of one statement at most: what SQLite takes. PostgreSQL and MySQL take
+/// twice as many.
+const MAX_PARAMS: usize = 32_766;
 /// The text that the cache holds at most, in bytes.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// The size of a statement that the cache is laid out for, in bytes.
@@ -61,6 +64,9 @@ impl Statement {
             check(dialect, first, &tokens)?;
         }
         let (text, placeholders) = rewrite(dialect, text, &tokens);
+        if placeholders > MAX_PARAMS {
+            return Err(invalid(format!("more than {MAX_PARAMS} placeholders")));
+        }
         Ok(Self {
             text,
             placeholders,

@@ -137,3 +137,106 @@ impl HostTransaction for View<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wasmtime::Engine;
+    use wasmtime::component::Linker;
+
+    use super::*;
+    use crate::contract;
+
+    struct State {
+        database: Database,
+        limits: config::SqlLimits,
+        table: ResourceTable,
+        stamp: audit::Stamp,
+        open: Open,
+    }
+
+    impl State {
+        fn view(&mut self) -> View<'_> {
+            View {
+                database: &self.database,
+                limits: &self.limits,
+                table: &mut self.table,
+                stamp: &self.stamp,
+                open: &self.open,
+            }
+        }
+    }
+
+    async fn state(folder: &std::path::Path) -> State {
+        let config = config::Database {
+            url: format!("sqlite:{}", folder.join("test.db").display()),
+            schema: None,
+            max_connections: 2,
+            acquire_timeout: Duration::from_millis(200),
+            idle_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+            statement_cache: 16,
+        };
+        let limits = config::SqlLimits {
+            rows: 10,
+            bytes: 1000,
+            statement_timeout: Duration::from_secs(5),
+            transactions: 1,
+        };
+        State {
+            database: Database::connect(&config).await.unwrap(),
+            limits,
+            table: ResourceTable::new(),
+            stamp: audit::Stamp::default(),
+            open: Open::default(),
+        }
+    }
+
+    #[test]
+    fn a_linker_takes_the_views() {
+        let mut linker = Linker::<State>::new(&Engine::default());
+        contract::sql::add_to_linker::<_, Sql>(&mut linker, State::view).unwrap();
+        contract::audit::add_to_linker::<_, audit::Audit>(&mut linker, |state| audit::View {
+            database: &state.database,
+            stamp: &state.stamp,
+        })
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_has_few_transactions_and_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = state(folder.path()).await;
+        let first = HostTransaction::begin(&mut state.view())
+            .await
+            .unwrap()
+            .unwrap();
+        let second = HostTransaction::begin(&mut state.view()).await.unwrap();
+        assert!(
+            matches!(second, Err(Error::InvalidStatement(_))),
+            "{second:?}"
+        );
+        HostTransaction::drop(&mut state.view(), first)
+            .await
+            .unwrap();
+        let second = HostTransaction::begin(&mut state.view())
+            .await
+            .unwrap()
+            .unwrap();
+        HostTransaction::commit(&mut state.view(), second)
+            .await
+            .unwrap()
+            .unwrap();
+        // A guest that forgets one: with the table it is gone, and the writer is free.
+        HostTransaction::begin(&mut state.view())
+            .await
+            .unwrap()
+            .unwrap();
+        state.table = ResourceTable::new();
+        HostTransaction::begin(&mut state.view())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
