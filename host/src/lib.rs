@@ -157,6 +157,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         drain: limits.drain_timeout,
         shutdown,
         admin_shutdown,
+        database,
     })
 }
 
@@ -198,6 +199,7 @@ pub struct Running {
     drain: Duration,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
+    database: Database,
 }
 
 /// How long the operator's connections may take to finish; probes take milliseconds.
@@ -221,6 +223,7 @@ impl Running {
     pub async fn stop(self) -> bool {
         let clean = self.shutdown.run(self.drain).await;
         self.admin_shutdown.run(ADMIN_DRAIN).await;
+        self.database.close().await;
 
         clean
     }

@@ -55,6 +55,7 @@ async fn measure_all(plugins: &Path, report: &mut Report) -> Result<()> {
         "us",
         "at most 20 us",
     );
+    database.close().await;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::{Server, stand_aside};
-use crate::report::Report;
+use crate::report::{Pair, Report, median};
 use crate::{Plan, load, sign};
 
 /// Messages in the channel before anything is measured.
@@ -61,12 +61,10 @@ impl Bench<'_> {
         let native = Server::start(&self.me, &["hyper", "127.0.0.1:0"], &[])?;
         let request = [load::get("/bytes/13", None)];
         let sides = [(hosted.addr, 200), (native.addr, 200)];
-        let (rates, ratio) = self.alternate(sides, &request)?;
-        report.ratio(
+        let pair = self.alternate(sides, &request)?;
+        report.pair(
             "route without a capability call / hyper alone",
-            rates[0],
-            rates[1],
-            ratio,
+            &pair,
             "at least 0.6",
         );
         Ok(())
@@ -87,7 +85,7 @@ impl Bench<'_> {
             if start == self.plan.rounds {
                 report.figure(
                     "ready, with a warm compile cache",
-                    median(&mut warm),
+                    median(warm.iter().copied()),
                     "ms",
                     "at most 150 ms",
                 );
@@ -131,16 +129,14 @@ impl Bench<'_> {
         for (what, requests) in &cases {
             let before = hosted.cpu()?;
             let sides = [(hosted.addr, 200), (native.addr, 200)];
-            let (rates, ratio) = self.alternate(sides, requests)?;
-            report.ratio(
+            let pair = self.alternate(sides, requests)?;
+            report.pair(
                 &format!("{what}, {name} / native twin"),
-                rates[0],
-                rates[1],
-                ratio,
+                &pair,
                 "at least 0.85",
             );
             let seconds = self.plan.time.as_secs_f64() * count(self.plan.rounds);
-            let cpu = (hosted.cpu()? - before).as_secs_f64() / (rates[0] * seconds) * 1000.0;
+            let cpu = (hosted.cpu()? - before).as_secs_f64() / (pair.hosted * seconds) * 1000.0;
             report.figure(
                 &format!("{what}, {name}: CPU for 1,000 requests"),
                 cpu,
@@ -204,38 +200,23 @@ impl Bench<'_> {
         })
     }
 
-    /// Both sides in turn: their median rates, and the median of the rounds' ratios.
-    fn alternate(
-        &self,
-        sides: [(SocketAddr, u16); 2],
-        requests: &[Vec<u8>],
-    ) -> Result<([f64; 2], f64)> {
-        let (mut rates, mut ratios) = ([Vec::new(), Vec::new()], Vec::new());
+    /// Both sides in turn, hosted first.
+    fn alternate(&self, sides: [(SocketAddr, u16); 2], requests: &[Vec<u8>]) -> Result<Pair> {
+        let mut outcomes = [Vec::new(), Vec::new()];
         for _ in 0..self.plan.rounds {
-            let mut round = [0.0; 2];
-            for ((addr, status), rate) in sides.into_iter().zip(&mut round) {
-                let outcome = load::run(
+            for ((addr, status), side) in sides.into_iter().zip(&mut outcomes) {
+                let load = load::run(
                     addr,
                     requests,
                     status,
                     self.plan.connections,
                     self.plan.time,
                 );
-                *rate = self.runtime.block_on(outcome)?.per_second;
-            }
-            ratios.push(round[0] / round[1]);
-            for (all, rate) in rates.iter_mut().zip(round) {
-                all.push(rate);
+                side.push(self.runtime.block_on(load)?);
             }
         }
-        let [hosted, native] = &mut rates;
-        Ok(([median(hosted), median(native)], median(&mut ratios)))
+        Ok(Pair::of(&outcomes[0], &outcomes[1]))
     }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 #[expect(

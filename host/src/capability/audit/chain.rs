@@ -103,7 +103,7 @@ mod tests {
             actor: Some("ann".into()),
             tenant: None,
             request: "r1".into(),
-            plugin: "chat".into(),
+            plugin: "notes".into(),
             version: "0.1.0".into(),
         };
         let entry = Entry {
