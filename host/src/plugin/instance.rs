@@ -9,7 +9,7 @@ use wasmtime_wasi::p2::bindings::{clocks, io, random};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx};
 
 use super::Identity;
-use super::engine::Engine;
+use super::engine::{Engine, Ticks};
 use super::meter::{self, Meter};
 use crate::auth::Claims;
 use crate::capability::{audit, body, identity, log, sql};
@@ -71,12 +71,13 @@ pub(super) struct Instance {
 impl Instance {
     pub(super) async fn create(
         pre: &ServicePre<State>,
+        ticks: Ticks,
         database: &sql::Database,
         limits: &Arc<Limits>,
         identity: &Identity,
     ) -> wasmtime::Result<Self> {
         let state = State {
-            meter: Meter::new(limits),
+            meter: Meter::new(limits, ticks),
             table: ResourceTable::new(),
             clocks: WasiClocksCtx::default(),
             random: WasiRandomCtx::default(),

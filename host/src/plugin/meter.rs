@@ -1,10 +1,10 @@
 //! What one request costs its instance: CPU time and memory, each with its limit.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::{CallHook, ResourceLimiter, StoreContextMut, UpdateDeadline};
 
-use super::engine::TICK;
+use super::engine::{TICK, Ticks};
 use super::instance::State;
 
 /// Counts what the guest uses, and says no when it is too much.
@@ -14,8 +14,9 @@ pub(super) struct Meter {
     memory_limit: usize,
     table_limit: usize,
     cpu: Duration,
-    /// When the guest last began to run, or was last looked at.
-    running_since: Instant,
+    ticks: Ticks,
+    /// The tick in which the guest last began to run, or was last looked at.
+    running_since: u64,
     memory: usize,
     memory_denied: bool,
 }
@@ -26,13 +27,14 @@ pub(super) struct Meter {
 pub(super) struct CpuExhausted(Duration);
 
 impl Meter {
-    pub(super) fn new(limits: &crate::config::Limits) -> Self {
+    pub(super) fn new(limits: &crate::config::Limits, ticks: Ticks) -> Self {
         Self {
             cpu_limit: limits.cpu_time,
             memory_limit: limits.memory,
             table_limit: limits.table,
             cpu: Duration::ZERO,
-            running_since: Instant::now(),
+            running_since: ticks.now(),
+            ticks,
             memory: 0,
             memory_denied: false,
         }
@@ -55,15 +57,22 @@ impl Meter {
     }
 
     fn resumed(&mut self) {
-        self.running_since = Instant::now();
+        self.running_since = self.ticks.now();
     }
 
-    /// Adds the time since the guest was last looked at. One tick at most, since a guest
-    /// is looked at once a tick: whatever is longer was spent by others on this thread.
+    /// Adds a tick when one fell into the time since the guest was last looked at.
+    ///
+    /// A guest that runs for a part of a tick meets one as often as that part is long, so
+    /// the sum is right on average; and reading a counter costs next to nothing, where
+    /// reading the clock at every change of places would cost more than the call. One
+    /// tick at most, since a guest is looked at once a tick: whatever is longer was spent
+    /// by others on this thread.
     fn charge(&mut self) -> Result<(), CpuExhausted> {
-        let now = Instant::now();
-        self.cpu += now.duration_since(self.running_since).min(TICK);
-        self.running_since = now;
+        let now = self.ticks.now();
+        if now != self.running_since {
+            self.running_since = now;
+            self.cpu += TICK;
+        }
         if self.cpu > self.cpu_limit {
             Err(CpuExhausted(self.cpu_limit))
         } else {

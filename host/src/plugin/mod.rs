@@ -37,8 +37,6 @@ pub struct Plugin {
     identity: Identity,
     config: config::Plugin,
     pool: Pool,
-    /// Without its ticker no guest would ever be interrupted.
-    _engine: Engine,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -72,13 +70,19 @@ impl Plugin {
         };
         let pre = loaded.link(engine)?;
         let limits = Arc::new(config.limits.clone());
-        let pool = Pool::new(pre, database, identity.clone(), limits, config.isolation);
-        pool.warm_up().await?;
+        let pool = Pool::new(
+            engine.clone(),
+            pre,
+            database,
+            identity.clone(),
+            limits,
+            config.isolation,
+        );
+        pool.warm_up(1).await?;
         Ok(Self {
             identity,
             config,
             pool,
-            _engine: engine.clone(),
         })
     }
 
@@ -92,6 +96,14 @@ impl Plugin {
     #[must_use]
     pub fn config(&self) -> &config::Plugin {
         &self.config
+    }
+
+    /// Makes instances until `count` are warm, or as many as may be at once.
+    ///
+    /// # Errors
+    /// An instance could not be made.
+    pub async fn warm_up(&self, count: usize) -> Result<(), Failure> {
+        self.pool.warm_up(count).await
     }
 
     /// Has one request handled. Dropping the future ends the guest where it stands.

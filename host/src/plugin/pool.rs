@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Identity;
+use super::engine::Engine;
 use super::failure::Failure;
 use super::instance::{Call, Instance, State};
 use crate::capability::sql;
@@ -14,6 +15,8 @@ use crate::config::{Isolation, Limits};
 use crate::contract::{ServicePre, http};
 
 pub(super) struct Pool {
+    /// Without its ticker no guest would ever be interrupted.
+    engine: Engine,
     pre: ServicePre<State>,
     database: sql::Database,
     identity: Identity,
@@ -28,6 +31,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(
+        engine: Engine,
         pre: ServicePre<State>,
         database: sql::Database,
         identity: Identity,
@@ -38,6 +42,7 @@ impl Pool {
             places: Semaphore::new(limits.instances),
             waiting: AtomicUsize::new(0),
             warm: Mutex::new(Vec::new()),
+            engine,
             pre,
             database,
             identity,
@@ -61,10 +66,15 @@ impl Pool {
         }
     }
 
-    /// Makes one instance, and keeps it where instances are kept.
-    pub(super) async fn warm_up(&self) -> Result<(), Failure> {
-        let instance = self.instance().await?;
-        self.give_back(instance);
+    /// Makes instances until `count` are kept, or as many as may be at once.
+    pub(super) async fn warm_up(&self, count: usize) -> Result<(), Failure> {
+        let missing = count
+            .min(self.limits.instances)
+            .saturating_sub(self.warm.lock().len());
+        for _ in 0..missing {
+            let instance = self.create().await?;
+            self.give_back(instance);
+        }
         Ok(())
     }
 
@@ -83,9 +93,20 @@ impl Pool {
         if let Some(warm) = self.warm.lock().pop() {
             return Ok(warm);
         }
-        Instance::create(&self.pre, &self.database, &self.limits, &self.identity)
-            .await
-            .map_err(Failure::Instantiate)
+        self.create().await
+    }
+
+    async fn create(&self) -> Result<Instance, Failure> {
+        let ticks = self.engine.ticks();
+        Instance::create(
+            &self.pre,
+            ticks,
+            &self.database,
+            &self.limits,
+            &self.identity,
+        )
+        .await
+        .map_err(Failure::Instantiate)
     }
 
     fn give_back(&self, mut instance: Instance) {
