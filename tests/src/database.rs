@@ -59,7 +59,7 @@ impl TestDatabase {
     /// # Panics
     /// Without that variable, and when the server can't be used.
     pub async fn fresh(dialect: Dialect) -> Self {
-        let (variable, folder) = match dialect {
+        let variable = match dialect {
             Dialect::Sqlite => {
                 let folder = TempDir::new().expect("a temporary folder");
                 let url = format!(
@@ -73,8 +73,8 @@ impl TestDatabase {
                     _folder: Some(folder),
                 };
             }
-            Dialect::Postgres => ("TEST_POSTGRES_URL", None),
-            Dialect::Mysql => ("TEST_MYSQL_URL", None),
+            Dialect::Postgres => "TEST_POSTGRES_URL",
+            Dialect::Mysql => "TEST_MYSQL_URL",
         };
         let server = std::env::var(variable).unwrap_or_else(|_| {
             panic!("{variable} is not set; `cargo xtask test` starts a server and sets it")
@@ -97,7 +97,7 @@ impl TestDatabase {
             config: config(url.to_string()),
             dialect,
             server: Some((server, name)),
-            _folder: folder,
+            _folder: None,
         }
     }
 
