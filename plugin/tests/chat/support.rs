@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) statements: RefCell<Vec<(String, Vec<Value>)>>,
     /// What the next statements (`begin` and `commit` included) fail with, if they do.
     pub(crate) faults: RefCell<VecDeque<Option<Error>>>,
+    /// SQL that comes in between, after the next statement that writes.
+    pub(crate) interruption: RefCell<Option<&'static str>>,
     pub(crate) audit_is_down: Cell<bool>,
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) now: Cell<i64>,
@@ -60,6 +62,7 @@ impl Service {
             audit: RefCell::default(),
             statements: RefCell::default(),
             faults: RefCell::default(),
+            interruption: RefCell::default(),
             audit_is_down: Cell::new(false),
             log: RefCell::default(),
             now: Cell::new(START),
@@ -353,6 +356,9 @@ impl Transaction for Open {
             .prepare_cached(statement)
             .map_err(error)?;
         let count = prepared.execute(params_from_iter(params.iter().map(Param)));
+        if let Some(sql) = self.world.interruption.take() {
+            self.world.connection.execute_batch(sql).unwrap();
+        }
         count.map(|count| count as u64).map_err(error)
     }
 
