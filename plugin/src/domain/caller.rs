@@ -7,6 +7,7 @@ use super::id::is_external;
 
 /// What a route may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "they are called so in tokens")]
 pub(crate) enum Permission {
     ViewMessage,
     CreateMessage,

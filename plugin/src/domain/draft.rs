@@ -259,10 +259,8 @@ impl Reader {
         let number = number.as_f64().unwrap_or(f64::MAX);
         let violation = if number.fract() != 0.0 {
             Violation::wrong_type(pointer(name), "integer")
-        } else if number > i32::MAX.into() {
-            Violation::out_of_range(pointer(name), "maximum", "<=", i32::MAX.into())
-        } else if number < i32::MIN.into() {
-            Violation::out_of_range(pointer(name), "minimum", ">=", i32::MIN.into())
+        } else if number > i32::MAX.into() || number < i32::MIN.into() {
+            Violation::outside_i32(pointer(name), number > 0.0)
         } else {
             #[expect(
                 clippy::cast_possible_truncation,

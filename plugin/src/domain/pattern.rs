@@ -3,8 +3,9 @@
 
 /// The longest pattern, in characters.
 const MAX_CHARS: usize = 256;
-/// The sum of all upper bounds of `{n,m}`, which engines unroll.
-const MAX_REPETITIONS: u32 = 255;
+/// The weight of an expression once every `{n,m}` is unrolled, which is what engines
+/// do: a character weighs 1, a class more. PostgreSQL's own bound of `m` is 255.
+const MAX_WEIGHT: u32 = 256;
 /// Groups inside of one another.
 const MAX_GROUPS: usize = 16;
 
@@ -81,18 +82,18 @@ impl Regexp {
             Some((source, "i")) => (source, true),
             Some(_) => return Err("knows no flag but `i`"),
         };
-        let mut scanner = Scanner {
-            rest: source.chars().peekable(),
-            repetitions: 0,
-        };
-        scanner.alternatives(0)?;
-        match scanner.rest.next() {
-            None => Ok(Self {
-                source: source.to_owned(),
-                ignore_case,
-            }),
-            Some(_) => Err("has a `)` too many"),
+        let mut scanner = Scanner(source.chars().peekable());
+        let whole = scanner.alternatives(0)?;
+        if scanner.0.next().is_some() {
+            return Err("has a `)` too many");
         }
+        if whole.weight > MAX_WEIGHT {
+            return Err("must NOT repeat so much");
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            ignore_case,
+        })
     }
 }
 
@@ -103,92 +104,102 @@ fn within_limit(text: &str) -> Result<(), &'static str> {
     }
 }
 
-struct Scanner<'a> {
-    rest: std::iter::Peekable<std::str::Chars<'a>>,
-    repetitions: u32,
+struct Scanner<'a>(std::iter::Peekable<std::str::Chars<'a>>);
+
+/// What matters of a part of an expression.
+#[derive(Clone, Copy, Default)]
+struct Part {
+    weight: u32,
+    /// Whether it holds a repetition.
+    repeats: bool,
 }
 
-/// Whether a part of an expression holds a repetition.
-type Repeats = bool;
+impl Part {
+    fn weighing(weight: u32) -> Self {
+        Self {
+            weight,
+            repeats: false,
+        }
+    }
+}
 
 impl Scanner<'_> {
     /// Up to the end, or to the `)` that isn't ours.
-    fn alternatives(&mut self, depth: usize) -> Result<Repeats, &'static str> {
+    fn alternatives(&mut self, depth: usize) -> Result<Part, &'static str> {
         if depth > MAX_GROUPS {
             return Err("has too many groups inside of one another");
         }
-        let mut repeats = false;
-        while let Some(character) = self.rest.next_if(|&it| it != ')') {
+        let mut whole = Part::default();
+        while let Some(character) = self.0.next_if(|&it| it != ')') {
             let atom = match character {
                 '|' | '^' | '$' => continue,
                 '(' => self.group(depth)?,
-                '[' => {
-                    self.class()?;
-                    false
-                }
+                '[' => self.class()?,
                 '\\' => {
                     self.escape("dwsDWSnrt")?;
-                    false
+                    Part::weighing(2)
                 }
                 '*' | '+' | '?' => return Err("repeats nothing"),
                 '{' | '}' | ']' => return Err("must escape `{`, `}` and `]`"),
-                _ => false,
+                _ => Part::weighing(1),
             };
-            repeats |= self.repetition(atom)? | atom;
+            let atom = self.repetition(atom)?;
+            whole.weight = whole.weight.saturating_add(atom.weight);
+            whole.repeats |= atom.repeats;
         }
-        Ok(repeats)
+        Ok(whole)
     }
 
-    fn group(&mut self, depth: usize) -> Result<Repeats, &'static str> {
-        if self.rest.next_if_eq(&'?').is_some() && self.rest.next_if_eq(&':').is_none() {
+    fn group(&mut self, depth: usize) -> Result<Part, &'static str> {
+        if self.0.next_if_eq(&'?').is_some() && self.0.next_if_eq(&':').is_none() {
             return Err("knows no group but `(…)` and `(?:…)`");
         }
-        let repeats = self.alternatives(depth + 1)?;
-        match self.rest.next() {
-            Some(_) => Ok(repeats),
+        let inside = self.alternatives(depth + 1)?;
+        match self.0.next() {
+            Some(_) => Ok(inside),
             None => Err("has a `(` without its `)`"),
         }
     }
 
-    /// What may stand behind an atom.
-    fn repetition(&mut self, inner: Repeats) -> Result<Repeats, &'static str> {
-        let Some(mark) = self.rest.next_if(|it| "*+?{".contains(*it)) else {
-            return Ok(false);
+    /// An atom together with what may stand behind it.
+    fn repetition(&mut self, atom: Part) -> Result<Part, &'static str> {
+        let Some(mark) = self.0.next_if(|it| "*+?{".contains(*it)) else {
+            return Ok(atom);
         };
-        if mark == '{' {
-            self.bounds()?;
-        }
-        if inner && mark != '?' {
+        let times = if mark == '{' { self.bounds()? } else { 1 };
+        if atom.repeats && mark != '?' {
             return Err("must NOT repeat what holds a repetition");
         }
         // As few as possible: makes no difference to whether a text matches.
-        self.rest.next_if_eq(&'?');
-        match self.rest.peek() {
+        self.0.next_if_eq(&'?');
+        match self.0.peek() {
             Some('*' | '+' | '?' | '{') => Err("repeats a repetition"),
-            _ => Ok(true),
+            _ => Ok(Part {
+                weight: atom.weight.saturating_mul(times),
+                repeats: true,
+            }),
         }
     }
 
-    /// Behind the `{`: `n}`, `n,}` or `n,m}`.
-    fn bounds(&mut self) -> Result<(), &'static str> {
+    /// Behind the `{`: `n}`, `n,}` or `n,m}`. The number of copies that it stands for.
+    fn bounds(&mut self) -> Result<u32, &'static str> {
         let low = self.number()?;
         let mut high = low;
-        if self.rest.next_if_eq(&',').is_some() && self.rest.peek() != Some(&'}') {
-            high = self.number()?;
+        if self.0.next_if_eq(&',').is_some() {
+            high = match self.0.peek() {
+                Some('}') => low.saturating_add(1),
+                _ => self.number()?,
+            };
         }
-        if self.rest.next() != Some('}') || high < low {
+        if self.0.next() != Some('}') || high < low || high >= MAX_WEIGHT {
             return Err("has a malformed `{n,m}`");
         }
-        self.repetitions = self.repetitions.saturating_add(high);
-        match self.repetitions > MAX_REPETITIONS {
-            true => Err("must NOT repeat more than 255 times in all"),
-            false => Ok(()),
-        }
+        Ok(high)
     }
 
     fn number(&mut self) -> Result<u32, &'static str> {
         let mut digits = String::new();
-        while let Some(digit) = self.rest.next_if(char::is_ascii_digit) {
+        while let Some(digit) = self.0.next_if(char::is_ascii_digit) {
             digits.push(digit);
         }
         digits.parse().map_err(|_| "has a malformed `{n,m}`")
@@ -196,7 +207,7 @@ impl Scanner<'_> {
 
     /// Behind the `\`: one of `letters`, or punctuation.
     fn escape(&mut self, letters: &str) -> Result<char, &'static str> {
-        match self.rest.next() {
+        match self.0.next() {
             // `\<` and `\>` are the bounds of words to some.
             Some('<' | '>') => Err("has an unknown escape"),
             Some(it) if letters.contains(it) || it.is_ascii_punctuation() => Ok(it),
@@ -206,27 +217,27 @@ impl Scanner<'_> {
     }
 
     /// Behind the `[`.
-    fn class(&mut self) -> Result<(), &'static str> {
-        self.rest.next_if_eq(&'^');
+    fn class(&mut self) -> Result<Part, &'static str> {
+        self.0.next_if_eq(&'^');
         // What a range may start with, and what stood before that.
         let mut start = None;
         let mut previous = None;
         let mut items = 0;
         loop {
             let mut range_end = false;
-            if items > 0 && self.rest.next_if_eq(&'-').is_some() {
-                match self.rest.peek() {
+            if items > 0 && self.0.next_if_eq(&'-').is_some() {
+                match self.0.peek() {
                     None => return Err(UNCLOSED),
                     Some(']') => {
-                        self.rest.next();
-                        return Ok(());
+                        self.0.next();
+                        return Ok(Part::weighing(items + 2));
                     }
                     Some(_) => range_end = true,
                 }
             }
-            let character = self.rest.next().ok_or(UNCLOSED)?;
+            let character = self.0.next().ok_or(UNCLOSED)?;
             let single = match character {
-                ']' if items > 0 && !range_end => return Ok(()),
+                ']' if items > 0 && !range_end => return Ok(Part::weighing(items + 1)),
                 ']' | '[' => return Err("must escape `[` and `]` in a class"),
                 '-' if items > 0 => return Err("must escape `-` in a class"),
                 '&' | '~' if previous == Some(character) => {
@@ -266,7 +277,7 @@ mod tests {
     fn like_becomes_a_regular_expression() {
         for (like, regexp) in [
             ("a%b_", "^a.*b.$"),
-            ("50\\%", "^50\\%$"),
+            ("50\\%", "^50%$"),
             ("a.b*", "^a\\.b\\*$"),
             ("", "^$"),
             ("\\\\", "^\\\\$"),
@@ -344,6 +355,8 @@ mod tests {
             "a{3,2}",
             "a{256}",
             "a{200}b{200}",
+            "\\w{129}",
+            "(?:ab){129}",
             "(a+)+",
             "(a?){9}",
             "((a)*)*",
@@ -364,6 +377,21 @@ mod tests {
             &"(".repeat(20),
         ] {
             assert!(Regexp::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// The engine refuses what would take it more than a few megabytes.
+    #[test]
+    fn the_largest_repetitions_compile() {
+        for large in [
+            "\\w{128}",
+            "[^\\w]{128}",
+            "(?:a|\\w|\\W){51}",
+            ".{255}",
+            "[^äöüß]{51}",
+        ] {
+            Regexp::parse(large).unwrap();
+            regex::Regex::new(&format!("(?si){large}")).unwrap();
         }
     }
 

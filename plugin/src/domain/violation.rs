@@ -12,7 +12,7 @@ pub(crate) struct Violation {
     /// For people.
     pub(crate) message: String,
     /// The rule's own values.
-    pub(crate) info: Value,
+    pub(crate) info: Box<Value>,
 }
 
 impl Violation {
@@ -26,7 +26,7 @@ impl Violation {
             path: path.into(),
             code,
             message: message.into(),
-            info,
+            info: Box::new(info),
         }
     }
 
@@ -71,15 +71,22 @@ impl Violation {
         Self::new(path, "minItems", message, json!({ "limit": limit }))
     }
 
-    pub(crate) fn out_of_range(
-        path: impl Into<String>,
-        code: &'static str,
-        comparison: &'static str,
-        limit: i64,
-    ) -> Self {
-        let message = format!("must be {comparison} {limit}");
-        let info = json!({ "comparison": comparison, "limit": limit });
-        Self::new(path, code, message, info)
+    pub(crate) fn below(path: impl Into<String>, minimum: i64) -> Self {
+        let info = json!({ "comparison": ">=", "limit": minimum });
+        Self::new(path, "minimum", format!("must be >= {minimum}"), info)
+    }
+
+    pub(crate) fn above(path: impl Into<String>, maximum: i64) -> Self {
+        let info = json!({ "comparison": "<=", "limit": maximum });
+        Self::new(path, "maximum", format!("must be <= {maximum}"), info)
+    }
+
+    /// A number that the columns don't hold.
+    pub(crate) fn outside_i32(path: impl Into<String>, above: bool) -> Self {
+        match above {
+            true => Self::above(path, i32::MAX.into()),
+            false => Self::below(path, i32::MIN.into()),
+        }
     }
 }
 

@@ -191,7 +191,7 @@ fn parent_channel(
 }
 
 /// Only messages that can be replies to `parent`.
-fn below<'s>(update: &'s mut Sql, parent: Uuid, channel: String) -> &'s mut Sql {
+fn below(update: &mut Sql, parent: Uuid, channel: String) -> &mut Sql {
     update.bind(
         " AND m.channel_id = ? AND m.id <> ?",
         [Value::Text(channel), uuid(parent)],

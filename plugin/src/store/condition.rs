@@ -40,42 +40,31 @@ fn group(
 }
 
 fn test(sql: &mut Sql, property: &Property, test: &Test, dialect: &impl Fn() -> Dialect) {
-    if let Test::Like {
-        pattern,
-        ignore_case,
-        negated,
-    } = test
-    {
-        return like(
-            sql,
-            property.column,
-            pattern,
-            *ignore_case,
-            *negated,
-            dialect(),
-        );
-    }
-    if let Test::OneOf { values, negated } = test
-        && values.is_empty()
-    {
-        // As with other values, NULL fulfils neither the one nor the other.
-        match negated {
-            true => sql.push(property.column).push(" IS NOT NULL"),
-            false => sql.push("1 = 0"),
-        };
-        return;
-    }
-    sql.push(property.column);
+    let column = property.column;
     match test {
-        Test::IsNull(true) => sql.push(" IS NULL"),
-        Test::IsNull(false) => sql.push(" IS NOT NULL"),
-        Test::Compare(comparison, value) => sql.bind(operator(*comparison), [literal(value)]),
-        Test::Between(low, high) => sql.bind(" BETWEEN ? AND ?", [literal(low), literal(high)]),
+        Test::IsNull(true) => sql.push(column).push(" IS NULL"),
+        Test::IsNull(false) => sql.push(column).push(" IS NOT NULL"),
+        Test::Compare(comparison, value) => sql
+            .push(column)
+            .bind(operator(*comparison), [literal(value)]),
+        Test::Between(low, high) => sql
+            .push(column)
+            .bind(" BETWEEN ? AND ?", [literal(low), literal(high)]),
+        // No database takes an empty list. NULL is in none and outside of none.
+        Test::OneOf { values, negated } if values.is_empty() => match negated {
+            true => sql.push(column).push(" IS NOT NULL"),
+            false => sql.push("1 = 0"),
+        },
         Test::OneOf { values, negated } => sql
+            .push(column)
             .push(if *negated { " NOT IN " } else { " IN " })
             .bind_list(values.iter().map(literal)),
-        Test::Regexp(regexp) => return matches(sql, regexp, dialect()),
-        Test::Like { .. } => sql,
+        Test::Like {
+            pattern,
+            ignore_case,
+            negated,
+        } => like(sql, column, pattern, *ignore_case, *negated, dialect()),
+        Test::Regexp(regexp) => matches(sql, column, regexp, dialect()),
     };
 }
 
@@ -94,14 +83,14 @@ fn operator(comparison: Comparison) -> &'static str {
 /// expression stands in for it. Case is folded by Unicode's simple rules there, by
 /// the locale of the database in PostgreSQL, and by LOWER in MySQL: they agree on
 /// letters that have one lower-case form.
-fn like(
-    sql: &mut Sql,
+fn like<'s>(
+    sql: &'s mut Sql,
     column: &'static str,
     pattern: &Like,
     ignore_case: bool,
     negated: bool,
     dialect: Dialect,
-) {
+) -> &'s mut Sql {
     let value = match (dialect, ignore_case) {
         (Dialect::Sqlite, true) => format!("(?si){}", pattern.to_regexp()),
         (Dialect::Sqlite, false) => format!("(?s){}", pattern.to_regexp()),
@@ -119,12 +108,17 @@ fn like(
     };
     sql.push(before)
         .push(column)
-        .bind(after, [Value::Text(value)]);
+        .bind(after, [Value::Text(value)])
 }
 
 /// As in PostgreSQL, `.` matches a line break too. What `\w` holds beyond ASCII is
 /// each engine's own, and MySQL's `$` also stands before a last line break.
-fn matches(sql: &mut Sql, regexp: &Regexp, dialect: Dialect) {
+fn matches<'s>(
+    sql: &'s mut Sql,
+    column: &'static str,
+    regexp: &Regexp,
+    dialect: Dialect,
+) -> &'s mut Sql {
     let source = regexp.source.as_str();
     let (text, value) = match (dialect, regexp.ignore_case) {
         (Dialect::Postgres, false) => (" ~ ?", source.to_owned()),
@@ -132,5 +126,5 @@ fn matches(sql: &mut Sql, regexp: &Regexp, dialect: Dialect) {
         (_, false) => (" REGEXP ?", format!("(?s){source}")),
         (_, true) => (" REGEXP ?", format!("(?si){source}")),
     };
-    sql.bind(text, [Value::Text(value)]);
+    sql.push(column).bind(text, [Value::Text(value)])
 }

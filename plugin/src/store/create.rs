@@ -37,26 +37,35 @@ pub(crate) fn create(
 ) -> Result<Created, Error> {
     let insert = insert_statement(caller, stamp, message);
     attempt(db, |transaction| {
-        let mut new_channel = false;
-        if insert.execute_in(transaction)? == 0 {
-            match membership(transaction, caller, &message.channel_id)? {
-                Membership::NoChannel if message.parent_message_id.is_none() => {}
-                Membership::NoMember => return Ok(Step::Abandon(Created::NotMember)),
-                Membership::NoChannel | Membership::Member => {
-                    return Ok(Step::Abandon(Created::NoParent));
-                }
+        let new_channel = insert.execute_in(transaction)? == 0;
+        if new_channel {
+            if let Some(refusal) = refusal(transaction, caller, message)? {
+                return Ok(Step::Abandon(refusal));
             }
             create_channel(transaction, caller, stamp.now, message)?;
-            new_channel = true;
             if insert.execute_in(transaction)? == 0 {
-                // The sender was just made a member: only another transaction that
-                // took the channel away again can be the reason.
                 return Err(Error::Conflict);
             }
         }
         transaction.audit(&audit::created(stamp.id, &message.channel_id, new_channel))?;
         Ok(Step::Commit(Created::Done(row(caller, stamp, message))))
     })
+}
+
+/// Why nothing was inserted. None when the channel has yet to be made.
+fn refusal(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    message: &NewMessage,
+) -> Result<Option<Created>, Error> {
+    let membership = membership(transaction, caller, &message.channel_id)?;
+    match (membership, message.parent_message_id) {
+        (Membership::NoMember, _) => Ok(Some(Created::NotMember)),
+        (Membership::NoChannel | Membership::Member, Some(_)) => Ok(Some(Created::NoParent)),
+        (Membership::NoChannel, None) => Ok(None),
+        // The channel was made between the two statements.
+        (Membership::Member, None) => Err(Error::Conflict),
+    }
 }
 
 /// Inserts the message if, and only if, the sender is a member of its channel and the

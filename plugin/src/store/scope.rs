@@ -19,8 +19,8 @@ pub(super) fn visible(sql: &mut Sql, caller: &Caller, channel: Option<&str>) {
         ),
         None => sql.bind(
             "EXISTS (SELECT 1 FROM chat_members AS p \
-             WHERE p.tenant_id = m.tenant_id AND p.channel_id = m.channel_id AND p.user_id = ?)",
-            [text(&caller.actor)],
+             WHERE p.tenant_id = ? AND p.channel_id = m.channel_id AND p.user_id = ?)",
+            [text(&caller.tenant), text(&caller.actor)],
         ),
     };
     sql.bind(
@@ -38,9 +38,13 @@ pub(super) fn changeable(sql: &mut Sql, caller: &Caller) {
     live(sql, caller);
     sql.bind(
         " AND (m.created_by = ? OR EXISTS (SELECT 1 FROM chat_members AS p \
-         WHERE p.tenant_id = m.tenant_id AND p.channel_id = m.channel_id AND p.user_id = ? \
+         WHERE p.tenant_id = ? AND p.channel_id = m.channel_id AND p.user_id = ? \
          AND p.role = 'owner'))",
-        [text(&caller.actor), text(&caller.actor)],
+        [
+            text(&caller.actor),
+            text(&caller.tenant),
+            text(&caller.actor),
+        ],
     );
 }
 

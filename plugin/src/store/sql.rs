@@ -79,11 +79,6 @@ impl Sql {
     pub(super) fn execute_in(&self, transaction: &mut impl Transaction) -> Result<u64, Error> {
         transaction.execute(&self.text, &self.params)
     }
-
-    #[cfg(test)]
-    pub(super) fn parts(&self) -> (&str, &[Value]) {
-        (&self.text, &self.params)
-    }
 }
 
 /// How the column of a property is read.

@@ -25,9 +25,11 @@ impl Literal {
             Type::Boolean => boolean(value)
                 .map(Self::Boolean)
                 .ok_or_else(|| Violation::wrong_type(path, "boolean")),
-            Type::Integer => integer(value)
-                .map(Self::Integer)
-                .ok_or_else(|| Violation::wrong_type(path, "integer")),
+            Type::Integer => match integer(value).map(|number| (number, i32::try_from(number))) {
+                Some((number, Ok(_))) => Ok(Self::Integer(number)),
+                Some((number, Err(_))) => Err(Violation::outside_i32(path, number > 0)),
+                None => Err(Violation::wrong_type(path, "integer")),
+            },
             Type::Text => text(value)
                 .map(Self::Text)
                 .ok_or_else(|| Violation::wrong_type(path, "string")),

@@ -132,7 +132,7 @@ fn key(model: &'static Model, text: &str) -> Result<Order, Violation> {
 pub(super) fn at_least(value: &Value, path: &str, minimum: i64) -> Result<i64, Violation> {
     match literal::integer(value) {
         Some(number) if number >= minimum => Ok(number),
-        Some(_) => Err(Violation::out_of_range(path, "minimum", ">=", minimum)),
+        Some(_) => Err(Violation::below(path, minimum)),
         None => Err(Violation::wrong_type(path, "integer")),
     }
 }

@@ -1,0 +1,102 @@
+//! The plans of SQLite: a page of a channel is a range of an index.
+
+use serde_json::json;
+
+use crate::support::{Param, Service, User, encoded, join};
+
+/// Two tenants with two channels of some size.
+fn scene() -> Service {
+    let service = Service::new();
+    for channel in ["big", "small"] {
+        service.user("ann").say(channel, "first");
+        join(&service, channel, "bob", "member");
+    }
+    let connection = &service.0.connection;
+    connection
+        .execute_batch(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+             INSERT INTO chat_messages (id, tenant_id, channel_id, channel_type, body, status,
+                created_by, created_on, modified_by, modified_on, deleted)
+             SELECT randomblob(16), 't' || i % 2, CASE WHEN i % 10 THEN 'big' ELSE 'small' END, 'group',
+                'x' || i, 0, 'u' || i % 50, i * 1000, 'u', i * 1000, i % 7 = 0 FROM n;
+             UPDATE chat_messages SET tenant_id = 't' WHERE tenant_id = 't1';
+             ANALYZE;",
+        )
+        .unwrap();
+    service
+}
+
+fn plan(user: &User, path: &str) -> Vec<String> {
+    let world = &user.service.0;
+    assert_eq!(user.get(path).status, 200);
+    let (statement, params) = world.statements.borrow().last().unwrap().clone();
+    let mut explain = world
+        .connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
+        .unwrap();
+    let params = rusqlite::params_from_iter(params.iter().map(Param));
+    let rows = explain.query_map(params, |row| row.get(3)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+fn uses(plan: &[String], access: &str) {
+    assert!(plan.iter().any(|step| step.contains(access)), "{plan:#?}");
+    for step in plan {
+        assert!(
+            !step.contains("TEMP B-TREE") && !step.contains("SCAN"),
+            "{plan:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_page_of_a_channel_is_a_range_of_an_index() {
+    let service = scene();
+    let range =
+        "SEARCH m USING INDEX chat_messages_by_channel (tenant_id=? AND channel_id=? AND deleted=?";
+    for order in ["createdOn ASC", "createdOn DESC"] {
+        for more in [
+            json!({}),
+            json!({"createdOn": {"gt": 5_000}}),
+            json!({"body": {"like": "x%"}}),
+        ] {
+            let mut condition = json!({"channelId": "big"});
+            for (name, value) in more.as_object().unwrap() {
+                condition[name] = value.clone();
+            }
+            let filter = json!({"where": condition, "order": order, "limit": 20});
+            let path = format!("/messages?filter={}", encoded(&filter));
+            for user in ["ann", "bob", "eve"] {
+                uses(&plan(&service.user(user), &path), range);
+            }
+        }
+    }
+    let path = format!(
+        "/messages/count?where={}",
+        encoded(&json!({"channelId": "big"}))
+    );
+    uses(&plan(&service.user("bob"), &path), range);
+}
+
+#[test]
+fn a_page_over_all_channels_is_a_range_of_an_index() {
+    let service = scene();
+    let range = "SEARCH m USING INDEX chat_messages_by_time (tenant_id=? AND deleted=?";
+    uses(
+        &plan(&service.user("bob"), "/messages?filter[limit]=20"),
+        range,
+    );
+    let newest = "/messages?filter[order]=createdOn+DESC&filter[limit]=20";
+    uses(&plan(&service.user("bob"), newest), range);
+}
+
+#[test]
+fn one_message_is_a_look_up() {
+    let service = scene();
+    let id = service.user("ann").say("big", "x");
+    let plan = plan(&service.user("bob"), &format!("/messages/{id}"));
+    uses(
+        &plan,
+        "SEARCH m USING INDEX sqlite_autoindex_chat_messages_1 (id=?)",
+    );
+}

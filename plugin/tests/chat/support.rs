@@ -1,0 +1,489 @@
+//! The ports on an SQLite in memory, and users who talk to the service.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use chat::api::{self, Body, Field, Request, ResponseBody};
+use chat::ports::{
+    Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
+    Row, Transaction, Value,
+};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, ffi, params_from_iter};
+use serde_json::{Value as Json, json};
+
+/// When the service's clock starts: 2026-11-24T09:16:17.763Z, and a bit.
+pub(crate) const START: i64 = 1_795_511_777_763_456;
+
+/// What the ports share.
+pub(crate) struct World {
+    pub(crate) connection: Connection,
+    /// Entries of committed transactions, and those recorded at once.
+    pub(crate) audit: RefCell<Vec<Entry>>,
+    /// Statements, with their parameters, in the order of their arrival.
+    pub(crate) statements: RefCell<Vec<(String, Vec<Value>)>>,
+    /// What the next statements (`begin` and `commit` included) fail with, if they do.
+    pub(crate) faults: RefCell<VecDeque<Option<Error>>>,
+    /// SQL that comes in between, after the next statement that writes.
+    pub(crate) interruption: RefCell<Option<&'static str>>,
+    pub(crate) audit_is_down: Cell<bool>,
+    pub(crate) log: RefCell<Vec<String>>,
+    pub(crate) now: Cell<i64>,
+    random: Cell<u64>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Service(pub(crate) Rc<World>);
+
+impl Service {
+    pub(crate) fn new() -> Self {
+        let connection = Connection::open_in_memory().unwrap();
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection
+            .create_scalar_function("regexp", 2, flags, |call| {
+                let Some(text) = call.get::<Option<String>>(1)? else {
+                    return Ok(None);
+                };
+                let regexp = regex::Regex::new(&call.get::<String>(0)?)
+                    .map_err(|cause| rusqlite::Error::UserFunctionError(cause.into()))?;
+                Ok(Some(regexp.is_match(&text)))
+            })
+            .unwrap();
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .unwrap();
+        for migration in chat::migrations(Dialect::Sqlite) {
+            connection.execute_batch(migration.statements).unwrap();
+        }
+        Self(Rc::new(World {
+            connection,
+            audit: RefCell::default(),
+            statements: RefCell::default(),
+            faults: RefCell::default(),
+            interruption: RefCell::default(),
+            audit_is_down: Cell::new(false),
+            log: RefCell::default(),
+            now: Cell::new(START),
+            random: Cell::new(0),
+        }))
+    }
+
+    /// A user of the tenant `t` with all permissions but `ModerateMessage`.
+    pub(crate) fn user(&self, id: &str) -> User {
+        User {
+            service: self.clone(),
+            claims: Some(json!({
+                "userTenantId": id, "tenantId": "t", "permissions": ["1", "2", "3", "4"],
+            })),
+        }
+    }
+
+    pub(crate) fn nobody(&self) -> User {
+        User {
+            service: self.clone(),
+            claims: None,
+        }
+    }
+
+    pub(crate) fn last_entry(&self) -> Entry {
+        self.0.audit.borrow().last().unwrap().clone()
+    }
+}
+
+/// Somebody who sends requests.
+#[derive(Clone)]
+pub(crate) struct User {
+    pub(crate) service: Service,
+    pub(crate) claims: Option<Json>,
+}
+
+impl User {
+    pub(crate) fn claim(mut self, name: &str, value: Json) -> Self {
+        self.claims.as_mut().unwrap()[name] = value;
+        self
+    }
+
+    pub(crate) fn moderator(self) -> Self {
+        self.claim(
+            "permissions",
+            json!(["1", "2", "3", "4", "ModerateMessage"]),
+        )
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Body::Empty)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, Body::Empty)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: Json) -> Answer {
+        self.send("POST", path, Body::Bytes(body.to_string().into_bytes()))
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: Json) -> Answer {
+        self.send("PATCH", path, Body::Bytes(body.to_string().into_bytes()))
+    }
+
+    pub(crate) fn put(&self, path: &str, body: Json) -> Answer {
+        self.send("PUT", path, Body::Bytes(body.to_string().into_bytes()))
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, body: Body) -> Answer {
+        let json = [("content-type", "application/json; charset=utf-8")];
+        self.send_with(method, path, &json, body)
+    }
+
+    pub(crate) fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
+        let (path, query) = match path.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (path, None),
+        };
+        let field = |(name, value): &(&str, &str)| Field {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        };
+        let ports = Ports {
+            world: self.service.0.clone(),
+            claims: self.claims.as_ref().map(Json::to_string),
+        };
+        let response = api::handle(
+            &ports,
+            Request {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                query,
+                headers: headers.iter().map(field).collect(),
+                body,
+            },
+        );
+        let text = match response.body {
+            ResponseBody::Empty => String::new(),
+            ResponseBody::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+        };
+        let json = match text.is_empty() {
+            true => Json::Null,
+            false => serde_json::from_str(&text).unwrap(),
+        };
+        Answer {
+            status: response.status,
+            headers: response.headers,
+            text,
+            json,
+        }
+    }
+
+    /// Sends a message to a channel, a millisecond after the last.
+    pub(crate) fn say(&self, channel: &str, body: &str) -> String {
+        self.say_with(channel, body, json!({}))
+    }
+
+    pub(crate) fn say_with(&self, channel: &str, body: &str, more: Json) -> String {
+        let now = &self.service.0.now;
+        now.set(now.get() + 1_000);
+        let mut message = json!({"body": body, "channelId": channel, "channelType": "group"});
+        for (name, value) in more.as_object().unwrap() {
+            message[name] = value.clone();
+        }
+        let answer = self.post("/messages", message);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The bodies of a page.
+    pub(crate) fn bodies(&self, filter: Json) -> Vec<String> {
+        let answer = self.get(&format!("/messages?filter={}", encoded(&filter)));
+        assert_eq!(answer.status, 200, "{filter}: {}", answer.text);
+        let body = |row: &Json| row["body"].as_str().unwrap().to_owned();
+        answer.json.as_array().unwrap().iter().map(body).collect()
+    }
+
+    pub(crate) fn count(&self, condition: Json) -> u64 {
+        let answer = self.get(&format!("/messages/count?where={}", encoded(&condition)));
+        assert_eq!(answer.status, 200, "{condition}: {}", answer.text);
+        answer.json["count"].as_u64().unwrap()
+    }
+}
+
+/// Adds a member to a channel, for which there is no route yet.
+pub(crate) fn join(service: &Service, channel: &str, user: &str, role: &str) {
+    let sql = "INSERT INTO chat_members VALUES ('t', ?, ?, ?, 0)";
+    service
+        .0
+        .connection
+        .execute(sql, (channel, user, role))
+        .unwrap();
+}
+
+pub(crate) fn encoded(json: &Json) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for byte in json.to_string().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => text.push(byte.into()),
+            _ => write!(text, "%{byte:02x}").unwrap(),
+        }
+    }
+    text
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<Field>,
+    pub(crate) text: String,
+    pub(crate) json: Json,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let field = self.headers.iter().find(|field| field.name == name);
+        field.map(|field| field.value.as_str())
+    }
+
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        self.json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect()
+    }
+}
+
+struct Ports {
+    world: Rc<World>,
+    claims: Option<String>,
+}
+
+impl World {
+    fn fault(&self) -> Result<(), Error> {
+        match self.faults.borrow_mut().pop_front() {
+            Some(Some(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&self, statement: &str, params: &[Value]) -> Result<(), Error> {
+        assert_eq!(statement.matches('?').count(), params.len(), "{statement}");
+        self.statements
+            .borrow_mut()
+            .push((statement.to_owned(), params.to_vec()));
+        self.fault()
+    }
+
+    fn query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error> {
+        self.note(statement, params)?;
+        let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
+        assert_eq!(prepared.column_count(), columns.len(), "{statement}");
+        let rows = prepared.query_map(params_from_iter(params.iter().map(Param)), |row| {
+            let columns = columns.iter().enumerate();
+            columns
+                .map(|(index, kind)| Ok(read(row.get_ref(index)?, *kind)))
+                .collect()
+        });
+        rows.map_err(error)?
+            .collect::<Result<_, _>>()
+            .map_err(error)
+    }
+}
+
+impl Database for Ports {
+    type Transaction = Open;
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error> {
+        self.world.query(statement, params, columns)
+    }
+
+    fn begin(&self) -> Result<Open, Error> {
+        self.world.fault()?;
+        self.world
+            .connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(error)?;
+        Ok(Open {
+            world: self.world.clone(),
+            entries: Vec::new(),
+            done: false,
+        })
+    }
+}
+
+struct Open {
+    world: Rc<World>,
+    entries: Vec<Entry>,
+    done: bool,
+}
+
+impl Transaction for Open {
+    fn query(
+        &mut self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error> {
+        self.world.query(statement, params, columns)
+    }
+
+    fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Error> {
+        self.world.note(statement, params)?;
+        let mut prepared = self
+            .world
+            .connection
+            .prepare_cached(statement)
+            .map_err(error)?;
+        let count = prepared.execute(params_from_iter(params.iter().map(Param)));
+        if let Some(sql) = self.world.interruption.take() {
+            self.world.connection.execute_batch(sql).unwrap();
+        }
+        count.map(|count| count as u64).map_err(error)
+    }
+
+    fn audit(&mut self, entry: &Entry) -> Result<(), Error> {
+        check(entry);
+        self.entries.push(entry.clone());
+        Ok(())
+    }
+
+    fn commit(mut self) -> Result<(), Error> {
+        self.world.fault()?;
+        self.world
+            .connection
+            .execute_batch("COMMIT")
+            .map_err(error)?;
+        self.done = true;
+        self.world.audit.borrow_mut().append(&mut self.entries);
+        Ok(())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.done {
+            self.world.connection.execute_batch("ROLLBACK").unwrap();
+        }
+    }
+}
+
+impl Audit for Ports {
+    fn record(&self, entry: &Entry) -> Result<(), AuditError> {
+        if self.world.audit_is_down.get() {
+            return Err(AuditError::Unavailable);
+        }
+        check(entry);
+        self.world.audit.borrow_mut().push(entry.clone());
+        Ok(())
+    }
+}
+
+/// The limits of `wit/audit.wit`.
+fn check(entry: &Entry) {
+    assert!(
+        entry.action.len() <= 64 && entry.entity.len() <= 64,
+        "{entry:?}"
+    );
+    assert!(entry.entity_id.len() <= 128, "{entry:?}");
+    if let Some(details) = &entry.details {
+        assert!(details.len() <= 8 * 1024, "{entry:?}");
+        serde_json::from_str::<Json>(details).unwrap();
+    }
+}
+
+impl Identity for Ports {
+    fn claims(&self) -> Option<String> {
+        self.claims.clone()
+    }
+}
+
+impl Clock for Ports {
+    fn now(&self) -> i64 {
+        self.world.now.get()
+    }
+}
+
+impl Random for Ports {
+    fn bits(&self) -> u64 {
+        let random = &self.world.random;
+        random.set(random.get() + 1);
+        random.get().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Log for Ports {
+    fn log(&self, level: Level, message: &str) {
+        self.world
+            .log
+            .borrow_mut()
+            .push(format!("{level:?} {message}"));
+    }
+}
+
+/// As `wit/sql.wit` keeps the kinds in SQLite.
+pub(crate) struct Param<'a>(pub(crate) &'a Value);
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Boolean(value) => i64::from(*value).into(),
+            Value::Integer(value) | Value::Timestamp(value) => (*value).into(),
+            Value::Real(value) => (*value).into(),
+            Value::Text(value) | Value::Json(value) => value.as_str().into(),
+            Value::Bytes(value) => value.as_slice().into(),
+            Value::Uuid((high, low)) => {
+                let id = u128::from(*high) << 64 | u128::from(*low);
+                id.to_be_bytes().to_vec().into()
+            }
+        })
+    }
+}
+
+fn read(value: ValueRef<'_>, kind: Kind) -> Value {
+    match (kind, value) {
+        (_, ValueRef::Null) => Value::Null,
+        (Kind::Boolean, ValueRef::Integer(value)) => Value::Boolean(value != 0),
+        (Kind::Integer, ValueRef::Integer(value)) => Value::Integer(value),
+        (Kind::Timestamp, ValueRef::Integer(value)) => Value::Timestamp(value),
+        (Kind::Text, ValueRef::Text(value)) => {
+            Value::Text(String::from_utf8(value.to_vec()).unwrap())
+        }
+        (Kind::Uuid, ValueRef::Blob(value)) => {
+            let id = u128::from_be_bytes(value.try_into().unwrap());
+            Value::Uuid(((id >> 64) as u64, id as u64))
+        }
+        other => panic!("a column that is not of its kind: {other:?}"),
+    }
+}
+
+fn error(cause: rusqlite::Error) -> Error {
+    let code = cause.sqlite_error().map(|error| error.extended_code);
+    match code {
+        Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+            Error::UniqueViolation(cause.to_string())
+        }
+        _ => Error::InvalidStatement(cause.to_string()),
+    }
+}
