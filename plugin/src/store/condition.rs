@@ -81,8 +81,8 @@ fn operator(comparison: Comparison) -> &'static str {
 
 /// SQLite's own LIKE ignores the case of ASCII letters and of no other, so a regular
 /// expression stands in for it. Case is folded by Unicode's simple rules there, by
-/// the locale of the database in PostgreSQL, and by LOWER in MySQL: they agree on
-/// letters that have one lower-case form.
+/// ICU in PostgreSQL (the locale of a database may know no letters but ASCII's), and by
+/// LOWER in MySQL: they agree on letters that have one lower-case form.
 fn like<'s>(
     sql: &'s mut Sql,
     column: &'static str,
@@ -99,8 +99,8 @@ fn like<'s>(
     let (before, after) = match (dialect, ignore_case, negated) {
         (Dialect::Sqlite, _, false) => ("", " REGEXP ?"),
         (Dialect::Sqlite, _, true) => ("", " NOT REGEXP ?"),
-        (Dialect::Postgres, true, false) => ("", " COLLATE \"default\" ILIKE ?"),
-        (Dialect::Postgres, true, true) => ("", " COLLATE \"default\" NOT ILIKE ?"),
+        (Dialect::Postgres, true, false) => ("", " COLLATE \"und-x-icu\" ILIKE ?"),
+        (Dialect::Postgres, true, true) => ("", " COLLATE \"und-x-icu\" NOT ILIKE ?"),
         (Dialect::Mysql, true, false) => ("LOWER(", ") LIKE LOWER(?)"),
         (Dialect::Mysql, true, true) => ("LOWER(", ") NOT LIKE LOWER(?)"),
         (_, false, false) => ("", " LIKE ?"),
@@ -122,7 +122,7 @@ fn matches<'s>(
     let source = regexp.source.as_str();
     let (text, value) = match (dialect, regexp.ignore_case) {
         (Dialect::Postgres, false) => (" ~ ?", source.to_owned()),
-        (Dialect::Postgres, true) => (" COLLATE \"default\" ~* ?", source.to_owned()),
+        (Dialect::Postgres, true) => (" COLLATE \"und-x-icu\" ~* ?", source.to_owned()),
         (_, false) => (" REGEXP ?", format!("(?s){source}")),
         (_, true) => (" REGEXP ?", format!("(?si){source}")),
     };
