@@ -1,5 +1,11 @@
 //! The public listener, seen by peers of every kind.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::{Duration, Instant};
 
 use gateway_tests::database::{Dialect, TestDatabase};
@@ -139,6 +145,7 @@ async fn rubbish_gets_a_4xx_or_a_close() {
     let server = misfit(&[
         ("GATEWAY_SERVER_MAX_HEADER_BYTES", "8KiB"),
         ("GATEWAY_SERVER_HEADER_TIMEOUT", "1s"),
+        ("GATEWAY_SERVER_BODY_TIMEOUT", "1s"),
     ])
     .await;
     let long = format!(

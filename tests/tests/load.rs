@@ -1,9 +1,20 @@
 //! Which components are hosted, and what the others are told.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use gateway::config::Plugin;
 use gateway::plugin::{Engine, LoadError, Loaded};
 use gateway_tests::server::component;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
+
+/// An engine with room for a component within the default limits.
+fn engine(folder: &Path) -> Engine {
+    let settings = Plugin::with_defaults("unused.wasm".into()).unwrap();
+    Engine::new([&settings], &folder.join("cache")).unwrap()
+}
 
 /// Compiles a component whose world is `wit`, and lists what keeps it from being hosted.
 fn misfits(wit: &str) -> Vec<String> {
@@ -21,7 +32,7 @@ fn misfits(wit: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.wasm");
     std::fs::write(&file, bytes).unwrap();
-    let engine = Engine::new([], &folder.path().join("cache")).unwrap();
+    let engine = engine(folder.path());
     Loaded::from_file(&engine, &file)
         .unwrap()
         .misfits(&engine)
@@ -63,7 +74,7 @@ fn a_function_that_an_offered_interface_lacks_is_named() {
 #[test]
 fn the_chat_component_fits() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::new([], folder.path()).unwrap();
+    let engine = engine(folder.path());
     let chat = Loaded::from_file(&engine, &component("chat")).unwrap();
     assert_eq!(chat.misfits(&engine).unwrap(), Vec::<String>::new());
     assert_eq!(chat.facts().name.as_deref(), Some("chat"));
@@ -73,7 +84,7 @@ fn the_chat_component_fits() {
 #[test]
 fn what_is_no_component_is_refused_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
-    let engine = Engine::new([], &folder.path().join("cache")).unwrap();
+    let engine = engine(folder.path());
     for bytes in [b"".as_slice(), b"hello", b"\0asm\x01\0\0\0"] {
         let file = folder.path().join("rubbish.wasm");
         std::fs::write(&file, bytes).unwrap();

@@ -118,7 +118,10 @@ pub(super) fn sleep() -> Response {
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000) \
              SELECT count(*) FROM n"
         }
-        Dialect::Postgres => "SELECT 1 FROM pg_sleep(600)",
+        // `pg_sleep` is not a plugin's to call.
+        Dialect::Postgres => {
+            "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b"
+        }
         Dialect::Mysql => "SELECT SLEEP(600)",
     };
     let started = monotonic_clock::now();
