@@ -122,3 +122,29 @@ pub(super) fn table() -> String {
     }
     text
 }
+
+/// The short tables of the README: the limits, or everything else.
+#[cfg(test)]
+pub(super) fn brief(limits: bool) -> String {
+    let mut text = String::from("| key | default | what it is for |\n|---|---|---|\n");
+    for setting in SETTINGS {
+        let is_limit = matches!(
+            setting.kind,
+            super::kind::Kind::Count { .. }
+                | super::kind::Kind::Size { .. }
+                | super::kind::Kind::Time { .. }
+        );
+        if is_limit == limits {
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {} |",
+                setting.key.replace('*', "NAME"),
+                setting
+                    .default
+                    .map_or_else(|| "unset".into(), |value| format!("`{value}`")),
+                setting.text,
+            );
+        }
+    }
+    text
+}

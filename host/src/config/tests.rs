@@ -330,21 +330,11 @@ fn the_printed_defaults_are_a_configuration() {
 }
 
 #[test]
-fn the_documentation_has_the_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let (start, end) = ("<!-- settings -->\n", "<!-- /settings -->");
-    let (before, rest) = text.split_once(start).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let expected = format!("{before}{start}{}{end}{after}", print::table());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &expected).unwrap();
-    }
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(
-        text == expected,
-        "run UPDATE_DOCS=1 cargo test --release -p gateway config"
-    );
+fn the_documentation_has_the_tables() {
+    has_table("docs/configuration.md", "settings", &print::table());
+    has_table("README.md", "settings", &print::brief(false));
+    has_table("README.md", "limits", &print::brief(true));
+    let text = fs::read_to_string(in_repository("docs/configuration.md")).unwrap();
     for name in [
         "DB_CONNECTOR",
         "DB_PASSWORD_FILE",
@@ -353,4 +343,26 @@ fn the_documentation_has_the_table() {
     ] {
         assert!(text.contains(name), "{name} is not documented");
     }
+}
+
+fn in_repository(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
+}
+
+/// Between its marks in `file` stands `table`, and nothing else.
+fn has_table(file: &str, mark: &str, table: &str) {
+    let path = in_repository(file);
+    let text = fs::read_to_string(&path).unwrap();
+    let (start, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    let (before, rest) = text.split_once(&start).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    let expected = format!("{before}{start}{table}{end}{after}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text == expected,
+        "run UPDATE_DOCS=1 cargo test --release -p gateway config"
+    );
 }
