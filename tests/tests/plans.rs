@@ -5,6 +5,14 @@
 //! SQLite has no wire, but the service writes one text for all databases unless a
 //! pattern is searched for; that it does is checked here.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "common/raw.rs"]
 mod raw;
 
@@ -120,12 +128,11 @@ async fn fill(database: &TestDatabase) {
              created_on) {numbers} SELECT 'acme', {one_channel}, 'group', 'owner', {time} \
              FROM k WHERE k.i < {CHANNELS}"
         ),
-        format!(
-            "INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
+        "INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
              SELECT c.tenant_id, c.channel_id, u.id, u.role, c.created_on FROM chat_channels AS c \
              CROSS JOIN (SELECT 'owner' AS id, 'owner' AS role UNION ALL \
              SELECT 'member', 'member' UNION ALL SELECT 'another', 'member') AS u"
-        ),
+            .to_owned(),
         format!(
             "INSERT INTO chat_messages (id, tenant_id, channel_id, channel_type, body, status, \
              created_by, created_on, modified_by, modified_on, deleted) {numbers} \

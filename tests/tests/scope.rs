@@ -1,6 +1,13 @@
 //! Who may see and change what. Whatever a caller may not see is answered like what
 //! doesn't exist, to the byte.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "common/answer.rs"]
 mod answer;
 #[path = "common/raw.rs"]

@@ -1,5 +1,13 @@
 //! The eight operations of `/messages`, through the whole gateway, on the three databases.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "../common/answer.rs"]
 mod answer;
 mod filter;
