@@ -6,12 +6,17 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
+use tokio::runtime::Handle;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use crate::contract::body::{BodyError, Host, HostIncomingBody};
 
 /// The most that one read hands over, whatever the plugin asks for.
 const MAX_READ: usize = 64 * 1024;
+
+/// How long, and how much, is read of a body that nobody wants.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = hyper::Error> + Send + Sync>>;
 
@@ -111,6 +116,28 @@ impl IncomingBody {
         let length = self.buffered.len().min(max.clamp(1, MAX_READ));
         let piece = self.buffered.copy_to_bytes(length);
         Ok(piece.into())
+    }
+}
+
+/// A client that is still sending when its request has been refused would lose the answer
+/// to the reset that closing the connection causes. So what it sends is read on and
+/// thrown away for a while.
+impl Drop for IncomingBody {
+    fn drop(&mut self) {
+        let source = self.source.take();
+        if let (Some(source), Ok(runtime)) = (source, Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(LINGER, discard(source)));
+        }
+    }
+}
+
+async fn discard(mut source: BoxBody) {
+    let mut left = LINGER_BYTES;
+    while let Some(Ok(frame)) = source.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{CallHook, ResourceLimiter, StoreContextMut, UpdateDeadline};
+use wasmtime::{CallHook, ResourceLimiter, StoreContextMut, UpdateDeadline, WasmBacktrace};
 
 use super::engine::{TICK, Ticks};
 use super::instance::State;
@@ -98,7 +98,11 @@ pub(super) fn on_switch(
 /// Called when a tick passed while the guest ran. Yielding lets the thread's other tasks
 /// go on beside a busy guest, and lets a deadline end it.
 pub(super) fn on_tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
-    store.data_mut().meter.charge()?;
+    if let Err(exhausted) = store.data_mut().meter.charge() {
+        // A trap carries its place by itself, an error of ours does not.
+        let place = WasmBacktrace::capture(&store);
+        return Err(wasmtime::Error::new(exhausted).context(place));
+    }
     Ok(UpdateDeadline::YieldCustom(
         1,
         Box::pin(tokio::task::yield_now()),

@@ -55,13 +55,15 @@ pub(super) async fn serve<H: Handler>(
                 }
                 return;
             }
-            () = shutdown.hard() => return,
+            // The hard end comes after the soft one.
+            () = shutdown.hard(), if ending => return,
             () = shutdown.soft(), if !ending => {
                 ending = true;
                 connection.as_mut().graceful_shutdown();
             }
-            // Covers what no protocol timer does: a peer that never sends a byte, half
-            // a preface, an HTTP/2 connection without streams.
+            // One timer for all that may be slow between requests: a peer that never
+            // sends a byte, half a preface, half a head, an HTTP/2 connection without
+            // streams. hyper's own for the head would be set anew for each request.
             () = activity.idle(limits.header_timeout) => {
                 if ending {
                     return;
@@ -78,8 +80,8 @@ fn builder(limits: &config::Server) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // Unset, hyper has one of 30 s, and needs a timer for it.
+        .header_read_timeout(None)
         // Below 8 KiB hyper refuses the setting.
         .max_buf_size(limits.max_header_bytes.max(8 * 1024))
         .keep_alive(true);
