@@ -27,7 +27,7 @@ enum Command {
 #[command(after_help = "\
 Examples:
   gateway audit verify
-  DATABASE_URL=postgres://auditor@db/chat gateway audit verify")]
+  DATABASE_URL=postgres://auditor@db/gateway gateway audit verify")]
 #[command(
     long_about = "Check that no row of the audit record was changed, removed or \
     moved.\n\n\

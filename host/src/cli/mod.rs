@@ -30,7 +30,7 @@ struct Cli {
 
 const AFTER: &str = "\
 A first conversation:
-  gateway serve --plugin chat=target/plugins/chat.wasm
+  gateway serve --plugin notes=notes.wasm
   TOKEN=$(gateway token --subject alice)
   curl -H \"Authorization: Bearer $TOKEN\" http://127.0.0.1:3000/messages
 

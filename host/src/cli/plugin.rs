@@ -28,7 +28,7 @@ enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  gateway plugin inspect target/plugins/chat.wasm")]
+  gateway plugin inspect notes.wasm")]
 #[command(
     long_about = "Print what a component is, what it needs, and whether it would be \
     hosted.\n\n\

@@ -31,16 +31,16 @@ pub(super) struct Serve {
 
 const AFTER: &str = "\
 Examples:
-  gateway serve --plugin chat=target/plugins/chat.wasm
+  gateway serve --plugin notes=notes.wasm
   gateway serve --config /etc/gateway.toml --listen 0.0.0.0:8080
-  DATABASE_URL=postgres://chat@db/chat JWT_SECRET_FILE=/run/secrets/jwt gateway serve
+  DATABASE_URL=postgres://gateway@db/gateway JWT_SECRET_FILE=/run/secrets/jwt gateway serve
 
 Everything that can be configured: `gateway config defaults`.";
 
 fn plugin(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, file)) => Ok((name.to_owned(), file.to_owned())),
-        None => Err("write NAME=FILE, such as chat=target/plugins/chat.wasm".into()),
+        None => Err("write NAME=FILE, such as notes=notes.wasm".into()),
     }
 }
 

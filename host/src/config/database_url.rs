@@ -52,7 +52,7 @@ pub(super) fn of_file(path: &Path) -> Option<String> {
     Some(format!("sqlite:{path}"))
 }
 
-/// The parts of a server's address as the original chat service takes them.
+/// The parts of a server's address as the original service takes them.
 pub(super) struct Parts<'a> {
     pub(super) scheme: &'static str,
     pub(super) host: &'a str,

@@ -97,8 +97,8 @@ fn is_service_link(name: &str) -> bool {
     name == "GATEWAY_PORT" || links.iter().any(|link| name.starts_with(link))
 }
 
-/// The full key that a variable says: `GATEWAY_PLUGIN_MY_CHAT_LIMITS_MEMORY` is
-/// `plugin.my-chat.limits.memory`.
+/// The full key that a variable says: `GATEWAY_PLUGIN_MY_NOTES_LIMITS_MEMORY` is
+/// `plugin.my-notes.limits.memory`.
 fn key_of(variable: &str) -> Option<String> {
     let in_plugin = variable.strip_prefix("GATEWAY_PLUGIN_");
     SETTINGS

@@ -1,4 +1,4 @@
-//! The variables of the original chat service, so that an installation of it can be
+//! The variables of the original service, so that an installation of it can be
 //! pointed at the gateway as it is. Variables of the gateway's own names win.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

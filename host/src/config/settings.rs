@@ -16,7 +16,7 @@ pub struct Setting {
     pub kind: Kind,
     /// What holds when nobody says anything, as one would write it in the environment.
     pub default: Option<&'static str>,
-    /// Variables of the original chat service that say the same.
+    /// Variables of the original service that say the same.
     pub also: &'static [&'static str],
     /// What it is for.
     pub text: &'static str,
@@ -204,7 +204,7 @@ pub(super) fn variable(key: &str) -> String {
     format!("GATEWAY_{key}")
 }
 
-/// The setting of a full key such as `plugin.chat.mount`.
+/// The setting of a full key such as `plugin.notes.mount`.
 pub(super) fn find(key: &str) -> Option<&'static Setting> {
     let in_plugin = plugin_of(key).map(|(_, rest)| rest);
     SETTINGS.iter().find(|setting| match setting.of_plugin() {
@@ -213,7 +213,7 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
     })
 }
 
-/// A plugin's name and the rest of its key: `plugin.chat.mount` is `chat` and `mount`.
+/// A plugin's name and the rest of its key: `plugin.notes.mount` is `notes` and `mount`.
 pub(super) fn plugin_of(key: &str) -> Option<(&str, &str)> {
     key.strip_prefix("plugin.")?.split_once('.')
 }

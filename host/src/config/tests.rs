@@ -31,25 +31,25 @@ fn from_file(text: &str) -> Result<Config, String> {
 
 #[test]
 fn the_table_and_the_types_agree_and_every_default_is_allowed() {
-    let config = from_env(&[("GATEWAY_PLUGIN_CHAT_FILE", "chat.wasm")]).unwrap();
+    let config = from_env(&[("GATEWAY_PLUGIN_NOTES_FILE", "notes.wasm")]).unwrap();
     assert_eq!(config.server.listen, "127.0.0.1:3000".parse().unwrap());
     assert_eq!(config.server.max_header_bytes, 32 << 10);
     assert_eq!(config.database.url, "sqlite:./data/gateway.db");
     assert_eq!(config.database.idle_timeout, Duration::from_secs(600));
     assert_eq!(config.auth.actor_claims, ["userTenantId", "id", "sub"]);
     assert!(config.auth.keys.is_empty());
-    let chat = &config.plugins["chat"];
-    assert_eq!(chat.mount, "/");
-    assert_eq!(chat.isolation, Isolation::Reuse);
-    assert_eq!(chat.limits.sql.statement_timeout, Duration::from_secs(5));
-    assert_eq!(chat.limits.memory, 64 << 20);
+    let notes = &config.plugins["notes"];
+    assert_eq!(notes.mount, "/");
+    assert_eq!(notes.isolation, Isolation::Reuse);
+    assert_eq!(notes.limits.sql.statement_timeout, Duration::from_secs(5));
+    assert_eq!(notes.limits.memory, 64 << 20);
 }
 
 #[test]
 fn every_variable_has_one_key() {
     for setting in SETTINGS {
-        let name = setting.variable().replace("<NAME>", "MY_CHAT");
-        let key = setting.key.replace('*', "my-chat");
+        let name = setting.variable().replace("<NAME>", "MY_NOTES");
+        let key = setting.key.replace('*', "my-notes");
         let found = env(&[(&name, "x")]).given().unwrap();
         assert_eq!(found[0].key, key, "{name}");
     }
@@ -78,7 +78,7 @@ fn the_file_and_the_environment_say_the_same_things() {
         require_exp = false
         actor_claims = ["sub", "id"]
         keys = [{ id = "k", algorithm = "HS256", secret = "s" }]
-        [plugin.my-chat]
+        [plugin.my-notes]
         file = "x.wasm"
         limits.memory = "8MiB"
         limits.sql.rows = 7
@@ -95,9 +95,9 @@ fn the_file_and_the_environment_say_the_same_things() {
             "GATEWAY_AUTH_KEYS",
             r#"[{ id = "k", algorithm = "HS256", secret = "s" }]"#,
         ),
-        ("GATEWAY_PLUGIN_MY_CHAT_FILE", "x.wasm"),
-        ("GATEWAY_PLUGIN_MY_CHAT_LIMITS_MEMORY", "8MiB"),
-        ("GATEWAY_PLUGIN_MY_CHAT_LIMITS_SQL_ROWS", "7"),
+        ("GATEWAY_PLUGIN_MY_NOTES_FILE", "x.wasm"),
+        ("GATEWAY_PLUGIN_MY_NOTES_LIMITS_MEMORY", "8MiB"),
+        ("GATEWAY_PLUGIN_MY_NOTES_LIMITS_SQL_ROWS", "7"),
     ])
     .unwrap();
     assert_eq!(file.server.queue_timeout, Duration::from_secs(3));
@@ -143,9 +143,12 @@ fn the_originals_variables_count() {
         ("DB_PORT", "6000"),
         ("DB_USER", "a@b"),
         ("DB_PASSWORD", "p:/?#%41"),
-        ("DB_DATABASE", "chat"),
+        ("DB_DATABASE", "notes"),
     ];
-    assert_eq!(url(&db), "postgres://a%40b:p%3A%2F%3F%23%2541@db:6000/chat");
+    assert_eq!(
+        url(&db),
+        "postgres://a%40b:p%3A%2F%3F%23%2541@db:6000/notes"
+    );
     assert_eq!(
         url(&[("DB_HOST", "db"), ("DB_CONNECTOR", "mysql")]),
         "mysql://db:3306/"
@@ -297,7 +300,7 @@ fn what_is_in_force_is_printed_as_toml_without_secrets() {
         ("JWT_SECRET", "hidden"),
         ("DATABASE_URL", "postgres://u:hidden@h/d"),
         ("GATEWAY_SERVER_MAX_STREAMS", "5"),
-        ("GATEWAY_PLUGIN_CHAT_FILE", "chat.wasm"),
+        ("GATEWAY_PLUGIN_NOTES_FILE", "notes.wasm"),
     ]);
     let text = Draft::read(None, &env, &Flags::default()).unwrap().print();
     toml::from_str::<toml::Table>(&text).unwrap();
@@ -307,7 +310,7 @@ fn what_is_in_force_is_printed_as_toml_without_secrets() {
         "max_streams = 5 # GATEWAY_SERVER_MAX_STREAMS\n",
         "url = \"postgres://u:********@h/d\" # DATABASE_URL\n",
         "secret = \"********\" # JWT_SECRET\n",
-        "[plugin.chat]\nfile = \"chat.wasm\" # GATEWAY_PLUGIN_CHAT_FILE\n",
+        "[plugin.notes]\nfile = \"notes.wasm\" # GATEWAY_PLUGIN_NOTES_FILE\n",
         "max_body_bytes = \"16MiB\"\n",
     ] {
         assert!(text.contains(line), "{line:?} is missing in\n{text}");

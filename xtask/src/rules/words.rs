@@ -22,20 +22,6 @@ const CHAT: [&str; 15] = [
     "viewmessage",
 ];
 
-/// Where a word may stand all the same: folder, word, reason.
-const EXCEPTIONS: [(&str, &str, &str); 2] = [
-    (
-        "host/src/cli",
-        "chat",
-        "the plugin's name in the examples of the help texts",
-    ),
-    (
-        "host/src/config",
-        "chat",
-        "the same, and the original chat service's variables",
-    ),
-];
-
 pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let mut violations = Vec::new();
     for source in sources
@@ -44,19 +30,13 @@ pub(super) fn check(sources: &[Source]) -> Vec<String> {
     {
         for line in &source.lines {
             for word in words(&line.text) {
-                if CHAT.contains(&word.as_str()) && !excepted(&source.path, &word) {
+                if CHAT.contains(&word.as_str()) {
                     violations.push(format!("{}:{}: `{word}`", source.path, line.number));
                 }
             }
         }
     }
     violations
-}
-
-fn excepted(path: &str, word: &str) -> bool {
-    EXCEPTIONS
-        .iter()
-        .any(|(folder, allowed, _)| path.starts_with(folder) && word == *allowed)
 }
 
 fn words(line: &str) -> impl Iterator<Item = String> {
@@ -83,9 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_and_the_examples_of_the_configuration_may_use_them() {
+    fn other_crates_may_use_them() {
         assert!(check(&[Source::new("plugin/src/lib.rs", "channels")]).is_empty());
-        assert!(check(&[Source::new("host/src/config/env.rs", "chat")]).is_empty());
-        assert!(!check(&[Source::new("host/src/config/env.rs", "channels")]).is_empty());
     }
 }
