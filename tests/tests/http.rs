@@ -198,6 +198,63 @@ async fn a_body_over_the_limit_is_refused_whether_its_length_is_told_or_not() {
     server.stop().await;
 }
 
+/// Reads a large answer in small sips, for much longer than an idle connection may last.
+#[tokio::test]
+async fn a_slow_reader_gets_all_of_its_answer() {
+    let server = misfit(&[
+        ("GATEWAY_SERVER_HEADER_TIMEOUT", "300ms"),
+        ("GATEWAY_SERVER_BODY_TIMEOUT", "2s"),
+    ])
+    .await;
+    let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+    let request = b"GET /large-response/12 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let (mut sip, mut total) = (vec![0; 512 * 1024], 0);
+    loop {
+        let length = stream.read(&mut sip).await.unwrap();
+        if length == 0 {
+            break;
+        }
+        total += length;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    assert!(total > 12 << 20, "only {total} bytes arrived");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_trickled_body_does_not_hold_its_place() {
+    let server = misfit(&[("GATEWAY_SERVER_BODY_TIMEOUT", "700ms")]).await;
+    let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+    let head = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let begun = Instant::now();
+    let mut answer = [0; 12];
+    // A byte every 100 ms: no pause is ever long.
+    let trickle = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let _ = stream.write_all(b"x").await;
+            match tokio::time::timeout(Duration::from_millis(1), stream.read_exact(&mut answer))
+                .await
+            {
+                Ok(read) => break read.unwrap(),
+                Err(_) => continue,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), trickle)
+        .await
+        .unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn more_requests_than_places_wait_and_then_are_turned_away() {
     let server = misfit(&[

@@ -8,6 +8,13 @@ use serde_json::{Map, Value};
 use super::TokenError;
 use crate::config;
 
+/// The claims that name the caller; the first that a token has counts. Not a setting: the
+/// services read the same claims, and two rules would be two callers.
+const ACTOR: [&str; 3] = ["userTenantId", "id", "sub"];
+
+/// The claim that names the caller's tenant.
+const TENANT: &str = "tenantId";
+
 /// Objects and arrays in one another, the claims themselves included. A plugin parses
 /// them again, with less stack.
 const MAX_DEPTH: usize = 16;
@@ -24,9 +31,9 @@ pub struct Claims {
     /// All of them, as the text of a JSON object. Written anew from what was verified,
     /// so that every reader sees the same even where the token's own text is ambiguous.
     pub json: String,
-    /// Who is calling: the first of `auth.actor_claims` that the token has.
+    /// Who is calling: the first of [`ACTOR`] that the token has.
     pub actor: Option<String>,
-    /// Whose data it is about: `auth.tenant_claim`.
+    /// Whose data it is about: [`TENANT`].
     pub tenant: Option<String>,
 }
 
@@ -69,13 +76,10 @@ impl Verified {
         if let Some(audience) = &rules.audience {
             check_audience(&claims, audience)?;
         }
-        let present = rules
-            .actor_claims
-            .iter()
-            .find_map(|name| present(&claims, name));
+        let present = ACTOR.iter().find_map(|name| present(&claims, name));
         let claims = Claims {
             actor: present.map(|value| id(value, "actor")).transpose()?,
-            tenant: self::present(&claims, &rules.tenant_claim)
+            tenant: self::present(&claims, TENANT)
                 .map(|value| id(value, "tenant"))
                 .transpose()?,
             json: Value::Object(claims).to_string(),

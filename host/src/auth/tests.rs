@@ -36,8 +36,6 @@ fn rules() -> Auth {
         require_exp: true,
         leeway: Duration::from_secs(5),
         max_token_bytes: 16 << 10,
-        actor_claims: ["userTenantId", "id", "sub"].map(str::to_owned).to_vec(),
-        tenant_claim: "tenantId".into(),
     }
 }
 

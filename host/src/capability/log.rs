@@ -24,6 +24,8 @@ pub struct View<'a> {
     pub request: &'a str,
     /// Lines that this request may still write.
     pub left: &'a mut u32,
+    /// Lines that it wrote beyond those.
+    pub dropped: &'a mut u32,
 }
 
 impl Host for View<'_> {
@@ -32,15 +34,13 @@ impl Host for View<'_> {
             plugin,
             request,
             left,
+            dropped,
         } = self;
-        if **left == 0 {
+        let Some(rest) = left.checked_sub(1) else {
+            **dropped += 1;
             return Ok(());
-        }
-        **left -= 1;
-        if **left == 0 {
-            tracing::warn!(%plugin, %request, "the plugin's log lines for this request are used up");
-            return Ok(());
-        }
+        };
+        **left = rest;
         let message = message
             .get(..message.floor_char_boundary(MAX_LINE))
             .unwrap_or_default();

@@ -37,8 +37,6 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// One line of at most 256 characters.
     Text,
-    /// Some of those, as a list or separated by commas.
-    Names,
     /// An IP address with a port.
     Address,
     /// The path of a file or folder.
@@ -78,7 +76,6 @@ impl Kind {
                 Value::String(text) => text.trim().parse().ok().map(Value::Boolean),
                 _ => None,
             },
-            Self::Names => names(value),
             Self::Keys => match value {
                 Value::Array(_) => Some(value.clone()),
                 Value::String(text) => text.parse::<Value>().ok().filter(Value::is_array),
@@ -123,7 +120,6 @@ impl Kind {
             Self::Flag => "true or false".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Text => format!("one line of 1 to {MAX_TEXT} characters"),
-            Self::Names => "a list of names (in the environment: separated by commas)".into(),
             Self::Address => "an IP address with a port, such as 127.0.0.1:3000".into(),
             Self::Path => "the path of a file or folder".into(),
             Self::Mount => "a path that starts with / and does not end with one, or / alone, \
@@ -162,7 +158,7 @@ impl Kind {
             (Self::Url, Value::String(text)) => {
                 Value::String(super::database_url::masked(text)).to_string()
             }
-            (Self::Count { .. } | Self::Flag | Self::Names, _) => {
+            (Self::Count { .. } | Self::Flag, _) => {
                 self.read(given).as_ref().unwrap_or(given).to_string()
             }
             _ => given.to_string(),
@@ -216,22 +212,6 @@ fn placed(time: Duration) -> Value {
             Value::Integer(time.subsec_nanos().into()),
         ),
     ]))
-}
-
-fn names(value: &Value) -> Option<Value> {
-    let names: Vec<&str> = match value {
-        Value::String(text) => text.split(',').map(str::trim).collect(),
-        Value::Array(items) => items.iter().map(Value::as_str).collect::<Option<_>>()?,
-        _ => return None,
-    };
-    let good = !names.is_empty() && names.iter().all(|name| is_name(name));
-    good.then(|| {
-        names
-            .into_iter()
-            .map(|name| Value::String(name.to_owned()))
-            .collect::<Vec<_>>()
-            .into()
-    })
 }
 
 fn is_name(text: &str) -> bool {

@@ -79,7 +79,8 @@ pub struct Server {
     /// From the first byte of a request's head to its last. Also how long an idle
     /// keep-alive connection is kept. Default 30 s.
     pub header_timeout: Duration,
-    /// The longest pause between two pieces of a body. Default 30 s.
+    /// The longest pause between two pieces of a body, and the time for all of one that
+    /// is handed over inline. Default 30 s.
     pub body_timeout: Duration,
     /// The longest head: request line and fields. Default 32 KiB.
     pub max_header_bytes: usize,
@@ -138,11 +139,6 @@ pub struct Auth {
     pub leeway: Duration,
     /// The longest token. Default 16 KiB.
     pub max_token_bytes: usize,
-    /// The claims that name the caller, first found wins. Default `userTenantId`, `id`,
-    /// `sub`.
-    pub actor_claims: Vec<String>,
-    /// The claim that names the caller's tenant. Default `tenantId`.
-    pub tenant_claim: String,
 }
 
 /// One verification key. Its algorithm is fixed here, never taken from a token.

@@ -49,7 +49,8 @@ pub const SETTINGS: &[Setting] = &[
         "From the first byte of a request's head to its last. Also how long an idle keep-alive \
          connection is kept."),
     set("server.body_timeout", time(100, HOUR), "30s",
-        "The longest pause between two pieces of a body."),
+        "The longest pause between two pieces of a body, and the time for all of one that is \
+         handed over inline."),
     set("server.max_header_bytes", size(8 * KIB, MIB), "32KiB",
         "The longest head: request line and fields."),
     set("server.max_body_bytes", size(1, TIB), "16MiB", "The longest body."),
@@ -93,9 +94,6 @@ pub const SETTINGS: &[Setting] = &[
     set("auth.leeway", time(0, HOUR), "5s",
         "The clock difference that is forgiven in `exp` and `nbf`."),
     set("auth.max_token_bytes", size(256, MIB), "16KiB", "The longest token."),
-    set("auth.actor_claims", Kind::Names, "userTenantId,id,sub",
-        "The claims that name the caller; the first that a token has counts."),
-    set("auth.tenant_claim", Kind::Text, "tenantId", "The claim that names the caller's tenant."),
     unset("plugin.*.file", Kind::Path, "The component's file. A plugin without one is refused."),
     set("plugin.*.mount", Kind::Mount, "/",
         "The path prefix that it answers below. Two plugins cannot have the same."),

@@ -36,7 +36,6 @@ fn the_table_and_the_types_agree_and_every_default_is_allowed() {
     assert_eq!(config.server.max_header_bytes, 32 << 10);
     assert_eq!(config.database.url, "sqlite:./data/gateway.db");
     assert_eq!(config.database.idle_timeout, Duration::from_secs(600));
-    assert_eq!(config.auth.actor_claims, ["userTenantId", "id", "sub"]);
     assert!(config.auth.keys.is_empty());
     let notes = &config.plugins["notes"];
     assert_eq!(notes.mount, "/");
@@ -76,7 +75,6 @@ fn the_file_and_the_environment_say_the_same_things() {
         queue_timeout = 3
         [auth]
         require_exp = false
-        actor_claims = ["sub", "id"]
         keys = [{ id = "k", algorithm = "HS256", secret = "s" }]
         [plugin.my-notes]
         file = "x.wasm"
@@ -90,7 +88,6 @@ fn the_file_and_the_environment_say_the_same_things() {
         ("GATEWAY_SERVER_MAX_CONNECTIONS", "5"),
         ("GATEWAY_SERVER_QUEUE_TIMEOUT", "3"),
         ("GATEWAY_AUTH_REQUIRE_EXP", "false"),
-        ("GATEWAY_AUTH_ACTOR_CLAIMS", "sub, id"),
         (
             "GATEWAY_AUTH_KEYS",
             r#"[{ id = "k", algorithm = "HS256", secret = "s" }]"#,

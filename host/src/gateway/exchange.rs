@@ -73,7 +73,9 @@ async fn read(body: Incoming, inline: usize, limits: &config::Server) -> Result<
         return Ok(Body::Empty);
     }
     let mut body = IncomingBody::new(body, limits.max_body_bytes, limits.body_timeout);
-    match body.fill(inline).await {
+    // The pause between pieces alone would let a trickle hold its place for hours.
+    let filled = tokio::time::timeout(limits.body_timeout, body.fill(inline)).await;
+    match filled.unwrap_or(Err(BodyError::Timeout)) {
         Ok(true) => Ok(Body::Bytes(body.take_buffered())),
         Ok(false) => Ok(Body::Stream(body)),
         Err(BodyError::TooLarge(limit)) => Err(Cause::BodyTooLarge(limit)),
@@ -111,7 +113,10 @@ pub(super) fn response(
         let value =
             HeaderValue::try_from(field.value).map_err(|_| malformed("the value of a header"))?;
         if !HOST_ONLY.contains(&name) {
-            response.headers_mut().append(name, value);
+            response
+                .headers_mut()
+                .try_append(name, value)
+                .map_err(|_| malformed("the number of headers"))?;
         }
     }
     Ok(response)

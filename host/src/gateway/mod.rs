@@ -19,7 +19,7 @@ use crate::auth::Verifier;
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
-use crate::plugin::Waiting;
+use crate::plugin::{Failure, Waiting};
 use crate::server::{Body, Handler};
 
 /// Carries the id that also stands on every log line and in the audit record.
@@ -58,7 +58,7 @@ impl Gateway {
 
     async fn answer(&self, id: &str, request: Request<Incoming>) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
-        // Before the body is read: a stranger costs no more than a head.
+        // Before the body is read: a bad token costs no more than a head.
         let tokens = request.headers().get_all(AUTHORIZATION);
         let claims = self
             .verifier
@@ -71,6 +71,10 @@ impl Gateway {
 
         let call = exchange::call(id, request, path, claims, plugin.config(), &self.limits).await?;
         let response = plugin.handle(call).await.inspect_err(|failure| {
+            // A crowd is no fault of the plugin's, and must not fill the log.
+            if matches!(failure, Failure::Busy) {
+                return;
+            }
             let error: &dyn std::error::Error = failure;
             tracing::error!(
                 request = id,

@@ -29,6 +29,7 @@ pub(super) struct State {
     transactions: sql::Open,
     claims: Option<Arc<Claims>>,
     log_lines: u32,
+    log_lines_dropped: u32,
 }
 
 /// The head and the body of one request, as the gateway hands it over.
@@ -93,6 +94,7 @@ impl Instance {
             transactions: sql::Open::default(),
             claims: None,
             log_lines: 0,
+            log_lines_dropped: 0,
         };
         let mut store = new_store(pre.engine(), state);
         let service = pre.instantiate_async(&mut store).await?;
@@ -145,6 +147,11 @@ impl Instance {
     /// serve another one: a resource that the guest kept would outlive its request.
     pub(super) fn end(&mut self) -> bool {
         let state = self.store.data_mut();
+        let dropped = std::mem::take(&mut state.log_lines_dropped);
+        if dropped > 0 {
+            let (plugin, request) = (&state.stamp.plugin, &state.stamp.request);
+            tracing::warn!(plugin, request, dropped, "log lines beyond the limit");
+        }
         state.claims = None;
         state.stamp.actor = None;
         state.stamp.tenant = None;
@@ -165,9 +172,15 @@ impl Instance {
     }
 }
 
+/// Handles (transactions, bodies, timers) that an instance may hold at once.
+const MAX_HANDLES: usize = 256;
+
 /// All limits of a guest are set here.
 fn new_store(engine: &wasmtime::Engine, state: State) -> Store<State> {
     let mut store = Store::new(engine, state);
+    // What the guest hands over, and the handles that it holds, are the host's memory.
+    store.set_hostcall_fuel(store.data().limits.memory);
+    store.data_mut().table.set_max_capacity(MAX_HANDLES);
     store.limiter(|state| &mut state.meter);
     store.call_hook(meter::on_switch);
     store.epoch_deadline_callback(meter::on_tick);
@@ -190,6 +203,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         plugin: &state.stamp.plugin,
         request: &state.stamp.request,
         left: &mut state.log_lines,
+        dropped: &mut state.log_lines_dropped,
     })?;
     contract::body::add_to_linker::<State, body::Capability>(l, |state| body::View {
         table: &mut state.table,

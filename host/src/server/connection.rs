@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 
 use super::Handler;
+use super::watched::Watched;
 use crate::config;
 use crate::lifecycle::Shutdown;
 
@@ -34,6 +36,10 @@ pub(super) async fn serve<H: Handler>(
 
     let activity = Arc::new(Activity::new());
     let counted = Arc::clone(&activity);
+    let stream = Watched {
+        stream: Box::pin(stream),
+        activity: Arc::clone(&activity),
+    };
     let service = service_fn(move |request: Request<Incoming>| {
         let handler = Arc::clone(&handler);
         let busy = counted.begin();
@@ -44,8 +50,8 @@ pub(super) async fn serve<H: Handler>(
         }
     });
 
-    let builder = builder(limits);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
+    let builder = builder(limits, shutdown.clone());
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut ending = false;
     loop {
         tokio::select! {
@@ -76,8 +82,21 @@ pub(super) async fn serve<H: Handler>(
     }
 }
 
-fn builder(limits: &config::Server) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// Runs the requests of HTTP/2 as tasks that the end of the process waits for.
+#[derive(Clone)]
+struct Tracked(Shutdown);
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}
+
+fn builder(limits: &config::Server, shutdown: Shutdown) -> auto::Builder<Tracked> {
+    let mut builder = auto::Builder::new(Tracked(shutdown));
     builder
         .http1()
         // Unset, hyper has one of 30 s, and needs a timer for it.
@@ -96,7 +115,7 @@ fn builder(limits: &config::Server) -> auto::Builder<TokioExecutor> {
 }
 
 /// How many requests a connection has in hand, and when it last had one.
-struct Activity {
+pub(super) struct Activity {
     start: Instant,
     in_hand: AtomicUsize,
     /// Milliseconds since `start`.
@@ -117,7 +136,7 @@ impl Activity {
         Busy(Arc::clone(self))
     }
 
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }

@@ -1,6 +1,7 @@
 //! Sockets: who may connect, and how long a connection may do nothing.
 
 mod connection;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
