@@ -35,7 +35,7 @@ pub(super) struct Token {
 const AFTER: &str = "\
 Examples:
   gateway token --subject alice
-  gateway token --subject alice --claim tenantId=acme --claim 'permissions=[\"ViewMessage\"]'
+  gateway token --subject alice --claim tenantId=acme --claim 'permissions=[\"ReadNotes\"]'
   gateway token --subject alice --claim 'id=\"42\"' --expires 15m";
 
 /// A hundred years; longer ones are mistakes.

@@ -2,7 +2,7 @@
 //!
 //! A row is written in the transaction of what it records, or in one of its own. Rows
 //! form 16 chains; each row holds the hash of the one before it, and `heads` the last
-//! hash of each chain, so that [`verify`] finds rows that were changed, taken out, put
+//! hash of each chain, so that [`verify()`] finds rows that were changed, taken out, put
 //! in or moved. Someone who may write both tables can still cut a chain's end: keep
 //! copies of the heads elsewhere if that matters.
 
