@@ -51,7 +51,8 @@ pub(super) fn create<P: Ports>(context: Context<'_, P>) -> Result<Response, Fail
 pub(super) fn list<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let filter = Filter::from_query(&MESSAGE, context.request.query.as_deref(), Scope::Many)?;
     let rows = store::page(context.ports, &context.caller, &filter)?;
-    Ok(Response::json(200, json::array(&filter.properties, &rows)))
+    let page = json::array(&filter.properties, &rows).ok_or(Failure::ResultTooLarge)?;
+    Ok(Response::json(200, page))
 }
 
 pub(super) fn count<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
