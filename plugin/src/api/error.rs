@@ -32,6 +32,8 @@ pub(super) enum Failure {
     ParentNotFound(String),
     IdMismatch,
     ChannelIsFixed,
+    /// The rows are too much for one answer.
+    ResultTooLarge,
     Database(ports::Error),
     AuditUnavailable,
     /// A mistake of ours.
@@ -158,6 +160,7 @@ impl Failure {
                 "must be equal to constant",
                 json!({}),
             )])),
+            Self::ResultTooLarge => result_too_large(),
             Self::Database(cause) => database(cause),
             Self::AuditUnavailable => unavailable(),
             Self::Internal => internal(),
@@ -216,6 +219,15 @@ fn unavailable() -> Answer {
     )
 }
 
+fn result_too_large() -> Answer {
+    row(
+        400,
+        "BadRequestError",
+        Some("RESULT_TOO_LARGE"),
+        "The result is too large; ask for a smaller `limit`, or for fewer `fields`",
+    )
+}
+
 /// What the database says stays in the log.
 fn database(cause: &ports::Error) -> Answer {
     match cause {
@@ -228,12 +240,7 @@ fn database(cause: &ports::Error) -> Answer {
             None,
             "The request took longer than it may",
         ),
-        ports::Error::TooLarge => row(
-            400,
-            "BadRequestError",
-            Some("RESULT_TOO_LARGE"),
-            "The result is too large; ask for fewer rows or fields",
-        ),
+        ports::Error::TooLarge => result_too_large(),
         ports::Error::ForeignKeyViolation(_)
         | ports::Error::NotNullViolation(_)
         | ports::Error::CheckViolation(_)

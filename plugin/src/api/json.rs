@@ -6,8 +6,13 @@ use crate::domain::model::Property;
 use crate::domain::time;
 use crate::ports::{Row, Value};
 
-/// An array with an object for each row.
-pub(super) fn array(properties: &[&'static Property], rows: &[Row]) -> Vec<u8> {
+/// The longest array, in bytes. Escapes make a text up to six times as long as it is in
+/// a row, so that rows within the host's limit may still be too much for a response, or
+/// for the memory of the component.
+const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// An array with an object for each row. None when it is longer than `MAX_PAGE_BYTES`.
+pub(super) fn array(properties: &[&'static Property], rows: &[Row]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(2 + rows.len() * 512);
     out.push(b'[');
     for (index, row) in rows.iter().enumerate() {
@@ -15,9 +20,13 @@ pub(super) fn array(properties: &[&'static Property], rows: &[Row]) -> Vec<u8> {
             out.push(b',');
         }
         write_object(&mut out, properties.iter().copied().zip(row));
+        // With room for the bracket. One row goes beyond by less than a megabyte.
+        if out.len() >= MAX_PAGE_BYTES {
+            return None;
+        }
     }
     out.push(b']');
-    out
+    Some(out)
 }
 
 /// An object for one row.

@@ -8,7 +8,7 @@ use super::http::Response;
 use super::json;
 use super::route::Context;
 use crate::domain::draft::{Changes, Shape};
-use crate::domain::filter::{Filter, Scope, where_from_query};
+use crate::domain::filter::{Blank, Filter, Scope, where_from_query};
 use crate::domain::id;
 use crate::domain::model::MESSAGE;
 use crate::domain::time;
@@ -51,11 +51,16 @@ pub(super) fn create<P: Ports>(context: Context<'_, P>) -> Result<Response, Fail
 pub(super) fn list<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let filter = Filter::from_query(&MESSAGE, context.request.query.as_deref(), Scope::Many)?;
     let rows = store::page(context.ports, &context.caller, &filter)?;
-    Ok(Response::json(200, json::array(&filter.properties, &rows)))
+    let page = json::array(&filter.properties, &rows).ok_or(Failure::ResultTooLarge)?;
+    Ok(Response::json(200, page))
 }
 
 pub(super) fn count<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
-    let condition = where_from_query(&MESSAGE, context.request.query.as_deref())?;
+    let condition = where_from_query(
+        &MESSAGE,
+        context.request.query.as_deref(),
+        Blank::Everything,
+    )?;
     let count = store::count(context.ports, &context.caller, condition.as_ref())?;
     Ok(Response::json(200, json::count(count)))
 }
@@ -101,7 +106,7 @@ pub(super) fn change_all<P: Ports>(context: Context<'_, P>) -> Result<Response, 
         request,
         ..
     } = context;
-    let condition = where_from_query(&MESSAGE, request.query.as_deref())?;
+    let condition = where_from_query(&MESSAGE, request.query.as_deref(), Blank::Refused)?;
     let changes = body::draft(&request, Shape::Partial)?.into_changes();
     let now = time::whole_millis(ports.now());
     match store::change_all(ports, &caller, now, condition.as_ref(), &changes)? {

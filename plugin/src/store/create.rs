@@ -24,7 +24,7 @@ pub(crate) enum Created {
     Done(Row),
     /// The channel is there, but not for the caller.
     NotMember,
-    /// The caller sees no live message with the parent's id in the channel.
+    /// The caller is a member of no such channel with a live message of the parent's id.
     NoParent,
 }
 
@@ -58,13 +58,16 @@ fn refusal(
     caller: &Caller,
     message: &NewMessage,
 ) -> Result<Option<Created>, Error> {
-    let membership = membership(transaction, caller, &message.channel_id)?;
-    match (membership, message.parent_message_id) {
-        (Membership::NoMember, _) => Ok(Some(Created::NotMember)),
-        (Membership::NoChannel | Membership::Member, Some(_)) => Ok(Some(Created::NoParent)),
-        (Membership::NoChannel, None) => Ok(None),
+    // A reply makes no channel. Its sender must not learn, without leaving a trace,
+    // whether others have one: theirs and none at all are the same, in time as well.
+    if message.parent_message_id.is_some() {
+        return Ok(Some(Created::NoParent));
+    }
+    match membership(transaction, caller, &message.channel_id)? {
+        Membership::NoMember => Ok(Some(Created::NotMember)),
+        Membership::NoChannel => Ok(None),
         // The channel was made between the two statements.
-        (Membership::Member, None) => Err(Error::Conflict),
+        Membership::Member => Err(Error::Conflict),
     }
 }
 

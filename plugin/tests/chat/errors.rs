@@ -3,7 +3,7 @@
 use chat::api::Body;
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, encoded};
+use crate::support::{Answer, Service, encoded};
 
 const MESSAGE: &str = r#"{"body":"x","channelId":"c","channelType":"g"}"#;
 
@@ -585,6 +585,64 @@ fn filters_that_are_none() {
     let message =
         &ann.get("/messages?filter[order]=body+UP").json["error"]["details"][0]["message"];
     assert_eq!(message, "The order \"body UP\" has invalid direction");
+}
+
+/// A condition under the wrong name must not turn into none at all.
+#[test]
+fn conditions_are_never_overlooked() {
+    let service = Service::new();
+    let ann = service.user("ann");
+    let id = ann.say("c", "x");
+    let by_id = format!("/messages/{id}");
+    let condition = encoded(&json!({"body": "nobody says this"}));
+    let filter = encoded(&json!({"where": {"body": "nobody says this"}}));
+    let everything = json!({"status": 9});
+    let change = |query: &str| ann.patch(&format!("/messages?{query}"), everything.clone());
+    let refused = |answer: Answer, parameter: &str, code: &str| {
+        let error = &answer.json["error"];
+        let message = format!("Invalid data for parameter \"{parameter}\".");
+        assert_eq!(
+            (answer.status, &error["code"], &error["message"]),
+            (400, &json!("INVALID_PARAMETER_VALUE"), &json!(message)),
+            "{error}"
+        );
+        assert_eq!(error["details"][0]["code"], code, "{error}");
+    };
+
+    for query in [
+        &format!("filter={filter}"),
+        &format!("%66ilter={filter}"),
+        &format!("where={condition}&filter={filter}"),
+        "filter[where][body]=x",
+        "filter%5Bwhere%5D[body]=x",
+        "filter[]=x",
+        "filter=",
+        "filter",
+    ] {
+        let rule = "additionalProperties";
+        refused(change(query), "filter", rule);
+        refused(ann.get(&format!("/messages/count?{query}")), "filter", rule);
+        let query = query
+            .replace("where=", "other=")
+            .replace("filter", "where")
+            .replace("%66ilter", "%77here");
+        refused(ann.get(&format!("/messages?{query}")), "where", rule);
+        refused(ann.get(&format!("{by_id}?{query}")), "where", rule);
+    }
+    for query in ["where=", "where", "where=+%20", "a=1&%77here="] {
+        refused(change(query), "where", "type");
+        assert_eq!(ann.get(&format!("/messages/count?{query}")).status, 200);
+    }
+    assert_eq!(ann.get(&by_id).json["status"], 0);
+
+    // What was meant works, and other parameters do no harm.
+    for path in ["/messages", "/messages/count", &by_id] {
+        let path = format!("{path}?_=1795511777&wherever=1&filters[]=2&a[filter]=3");
+        assert_eq!(ann.get(&path).status, 200, "{path}");
+    }
+    assert_eq!(change(&format!("where={condition}")).json["count"], 0);
+    assert_eq!(change("_=1&where={}").json["count"], 1);
+    assert_eq!(change("_=1").json["count"], 1);
 }
 
 #[test]

@@ -170,6 +170,35 @@ fn limits_of_a_page() {
     assert_eq!(ann.bodies(json!({"limit": 1_000_000})).len(), 1_000);
 }
 
+/// A control character takes six bytes in JSON: 22 of the longest bodies are more than
+/// 8 MiB, and 21 are less.
+#[test]
+fn a_page_has_a_bound_in_bytes() {
+    let service = Service::new();
+    let ann = service.user("ann");
+    let body = "\u{1}".repeat(65_535);
+    for _ in 0..22 {
+        ann.say("c", &body);
+    }
+    let answer = ann.get("/messages");
+    let wanted = json!({"error": {
+        "statusCode": 400, "name": "BadRequestError", "code": "RESULT_TOO_LARGE",
+        "message": "The result is too large; ask for a smaller `limit`, or for fewer `fields`",
+    }});
+    assert_eq!((answer.status, answer.json), (400, wanted));
+
+    let page = ann.get("/messages?filter[limit]=21");
+    assert_eq!(
+        (page.status, page.json.as_array().unwrap().len()),
+        (200, 21)
+    );
+    assert!(page.text.len() <= 8 * 1024 * 1024);
+    let rest = ann.bodies(json!({"skip": 21}));
+    assert_eq!(rest, [body]);
+    let ids = ann.get("/messages?filter[fields][]=id");
+    assert_eq!((ids.status, ids.json.as_array().unwrap().len()), (200, 22));
+}
+
 #[test]
 fn fields_choose_the_keys_and_not_their_order() {
     let ann = scene();

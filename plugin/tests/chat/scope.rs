@@ -142,6 +142,33 @@ fn invisible_and_unknown_answer_the_same() {
     assert_eq!(reply(&scene.id), reply(UNKNOWN));
 }
 
+/// Asking with a reply must not tell which channels there are: it creates nothing that
+/// would give the asker away.
+#[test]
+fn a_reply_to_a_foreign_channel_answers_as_one_to_no_channel() {
+    let scene = Scene::new();
+    let stranger = scene.user("stranger+");
+    let own = stranger.say("own", "mine");
+    let recorded = scene.service.0.audit.borrow().len();
+    for parent in [UNKNOWN, &scene.id, &own] {
+        let reply = |channel: &str| {
+            let body = json!({
+                "body": "y", "channelId": channel, "channelType": "g", "parentMessageId": parent,
+            });
+            let before = scene.service.0.statements.borrow().len();
+            let answer = stranger.post("/messages", body);
+            let statements = scene.service.0.statements.borrow().len() - before;
+            (answer.status, answer.text, statements)
+        };
+        let foreign = reply("c");
+        assert_eq!(foreign.0, 404, "{}", foreign.1);
+        assert!(foreign.1.contains(parent), "{}", foreign.1);
+        assert_eq!(foreign, reply("nowhere"));
+    }
+    assert_eq!(scene.service.0.audit.borrow().len(), recorded);
+    assert_eq!(stranger.count(json!({})), 1);
+}
+
 #[test]
 fn a_filter_never_widens_the_scope() {
     let scene = Scene::new();

@@ -6,7 +6,7 @@ mod literal;
 mod query;
 mod selection;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(crate) use condition::{Comparison, Condition, Test};
 pub(crate) use literal::Literal;
@@ -76,7 +76,9 @@ impl Filter {
             limit: DEFAULT_LIMIT,
             skip: 0,
         };
-        let Some(object) = object(query, "filter")? else {
+        let object = object(query, "filter")?;
+        refuse_sibling(query, "where", "filter")?;
+        let Some(object) = object else {
             return Ok(filter);
         };
         let mut offset = 0;
@@ -108,13 +110,33 @@ impl Filter {
     }
 }
 
+/// What a `where` without a value stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blank {
+    /// The same as none at all.
+    Everything,
+    /// A mistake: the client meant to say something.
+    Refused,
+}
+
 /// Reads the parameter `where` of a query string.
 pub(crate) fn where_from_query(
     model: &'static Model,
     query: Option<&str>,
+    blank: Blank,
 ) -> Result<Option<Condition>, Refusal> {
-    let Some(object) = object(query, "where")? else {
-        return Ok(None);
+    let object = object(query, "where")?;
+    refuse_sibling(query, "filter", "where")?;
+    let Some(object) = object else {
+        return match blank {
+            Blank::Refused if query.is_some_and(|query| query::names(query, "where")) => {
+                Err(Refusal::Invalid {
+                    parameter: "where",
+                    violation: Violation::wrong_type("", "object"),
+                })
+            }
+            _ => Ok(None),
+        };
     };
     condition::parse(model, &Value::Object(object), "")
         .map(Some)
@@ -122,6 +144,24 @@ pub(crate) fn where_from_query(
             parameter: "where",
             violation,
         })
+}
+
+/// Other parameters are nobody's business, but `where` in the place of `filter`, or the
+/// other way round, is a condition that would be ignored.
+fn refuse_sibling(
+    query: Option<&str>,
+    parameter: &'static str,
+    instead: &'static str,
+) -> Result<(), Refusal> {
+    if !query.is_some_and(|query| query::names(query, parameter)) {
+        return Ok(());
+    }
+    let message = format!("must be given as \"{instead}\" here");
+    let info = json!({ "additionalProperty": parameter });
+    Err(Refusal::Invalid {
+        parameter,
+        violation: Violation::new("", "additionalProperties", message, info),
+    })
 }
 
 fn object(

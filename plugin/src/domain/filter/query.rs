@@ -49,6 +49,18 @@ pub(super) fn parameter(query: &str, name: &str) -> Result<Option<Value>, String
     }
 }
 
+/// Whether the parameter is there in either form, be it empty. Keys that are no UTF-8
+/// are no parameter's: [`parameter`] has refused them.
+pub(super) fn names(query: &str, name: &str) -> bool {
+    query.split('&').any(|pair| {
+        let key = pair.split_once('=').map_or(pair, |(key, _)| key);
+        decode(key).is_ok_and(|key| {
+            key.strip_prefix(name)
+                .is_some_and(|path| path.is_empty() || path.starts_with('['))
+        })
+    })
+}
+
 /// Decodes percent signs, and `+` as a space.
 fn decode(text: &str) -> Result<String, String> {
     let decoded = if text.contains('+') {
@@ -196,6 +208,22 @@ mod tests {
     fn an_absent_or_empty_parameter_is_none() {
         for query in ["", "a=1", "filter", "filter=", "filter=+", "where={}"] {
             assert_eq!(parameter(query, "filter"), Ok(None), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_in_either_form() {
+        for query in [
+            "where",
+            "where=",
+            "a=1&where={}",
+            "where[a]=1",
+            "%77here%5Ba]=1",
+        ] {
+            assert!(names(query, "where"), "{query}");
+        }
+        for query in ["", "a=where", "wher=1", "wheres=1", "a[where]=1", "%ff=1"] {
+            assert!(!names(query, "where"), "{query}");
         }
     }
 
