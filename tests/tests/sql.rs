@@ -558,8 +558,21 @@ async fn plugins_may_not_say_everything(test: TestDatabase) {
         "SELECT id FROM U&\"gateway\\005fsecret\"",
         "SELECT 1 /*! FROM gateway_secret */",
     );
+    let runs_sql = test.pick(
+        "SELECT * FROM pragma_table_info('items')",
+        "SELECT ndoc FROM ts_stat('SELECT to_tsvector(''simple'', id::text) FROM gateway_secret')",
+        // The server must not take it for the function without the accent.
+        "SELECT BÉNCHMARK(1, 1)",
+    );
+    let makes_a_table = test.pick(
+        "CREATE TEMP TABLE items (id INTEGER)",
+        "SELECT 9 AS insert INTO TEMP items",
+        "CREATE TEMPORARY TABLE items (id INTEGER)",
+    );
     for sql in [
         of_this_dialect,
+        runs_sql,
+        makes_a_table,
         "SELECT id FROM gateway_secret",
         "SELECT id FROM \"gateway_secret\"",
         "SELECT id FROM GATEWAY_Secret",
