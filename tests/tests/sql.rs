@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use gateway::capability::audit::{Entry, Stamp};
-use gateway::capability::sql::{Database, Transaction};
+use gateway::capability::sql::{Database, Pulse, Transaction};
 use gateway::contract::audit::Outcome;
 use gateway::contract::sql::{Dialect, Error, Kind, Value};
 use gateway_tests::database::{TestDatabase, limits};
@@ -30,6 +30,7 @@ on_every_database!(
     constraints_are_named,
     plugins_may_not_say_everything,
     a_full_pool_says_so_in_time,
+    a_busy_database_is_not_a_missing_one,
     reads_do_not_wait_for_a_writer,
     text_is_not_rewritten_in_strings,
 );
@@ -558,8 +559,21 @@ async fn plugins_may_not_say_everything(test: TestDatabase) {
         "SELECT id FROM U&\"gateway\\005fsecret\"",
         "SELECT 1 /*! FROM gateway_secret */",
     );
+    let runs_sql = test.pick(
+        "SELECT * FROM pragma_table_info('items')",
+        "SELECT ndoc FROM ts_stat('SELECT to_tsvector(''simple'', id::text) FROM gateway_secret')",
+        // The server must not take it for the function without the accent.
+        "SELECT BÉNCHMARK(1, 1)",
+    );
+    let makes_a_table = test.pick(
+        "CREATE TEMP TABLE items (id INTEGER)",
+        "SELECT 9 AS insert INTO TEMP items",
+        "CREATE TEMPORARY TABLE items (id INTEGER)",
+    );
     for sql in [
         of_this_dialect,
+        runs_sql,
+        makes_a_table,
         "SELECT id FROM gateway_secret",
         "SELECT id FROM \"gateway_secret\"",
         "SELECT id FROM GATEWAY_Secret",
@@ -621,6 +635,67 @@ async fn a_full_pool_says_so_in_time(mut test: TestDatabase) {
             .expect("delete"),
         3
     );
+}
+
+async fn a_busy_database_is_not_a_missing_one(mut test: TestDatabase) {
+    test.config.max_connections = 1;
+    let database = test.connect().await;
+    let second = Duration::from_secs(1);
+    assert_eq!(database.ping(second * 5).await.ok(), Some(Pulse::Answers));
+    let mut short = limits();
+    short.statement_timeout = second / 2;
+    let (cut, pulse) = tokio::join!(
+        biased;
+        database.query(slow(&test), Vec::new(), &[Kind::Integer], &short),
+        database.ping(second * 5),
+    );
+    assert!(matches!(cut, Err(Error::Timeout)), "{cut:?}");
+    assert_eq!(pulse.ok(), Some(Pulse::Busy));
+    // The only connection may still be on its way back.
+    let start = Instant::now();
+    while database.ping(second * 5).await.ok() != Some(Pulse::Answers) {
+        assert!(start.elapsed() < second * 5);
+        tokio::time::sleep(second / 50).await;
+    }
+    database.close().await;
+    assert!(database.ping(second * 5).await.is_err());
+}
+
+/// A probe that is in a hurry does not cost the connection that it asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_that_gives_up_keeps_the_connection() {
+    let mut test = TestDatabase::fresh(Dialect::Mysql).await;
+    test.config.max_connections = 1;
+    let database = test.connect().await;
+    let connection = async || {
+        let sql = "SELECT CONNECTION_ID()";
+        let rows = query(&database, sql, Vec::new(), &[Kind::Integer]).await;
+        format!("{rows:?}")
+    };
+    let first = connection().await;
+    assert!(first.starts_with("Ok("), "{first}");
+    for _ in 0..20 {
+        database.ping(Duration::ZERO).await.ok();
+        assert_eq!(connection().await, first);
+    }
+}
+
+/// One value larger than SQLite may make: it is refused before it takes the memory.
+#[tokio::test]
+async fn a_huge_value_is_too_large_on_sqlite() {
+    let test = TestDatabase::fresh(Dialect::Sqlite).await;
+    let database = test.connect().await;
+    for (sql, kind) in [
+        ("SELECT randomblob(100000000)", Kind::Bytes),
+        // Nothing of this one reaches the limits of a result.
+        ("SELECT length(randomblob(100000000))", Kind::Integer),
+    ] {
+        let outcome = query(&database, sql, Vec::new(), &[kind]).await;
+        assert!(matches!(outcome, Err(Error::TooLarge)), "{outcome:?}");
+    }
+    let sql = "SELECT length(randomblob(30000000))";
+    let outcome = query(&database, sql, Vec::new(), &[Kind::Integer]).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
 }
 
 async fn reads_do_not_wait_for_a_writer(test: TestDatabase) {

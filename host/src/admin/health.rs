@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::capability::sql::Database;
+use crate::capability::sql::{Database, Pulse};
 use crate::lifecycle::Shutdown;
 use crate::plugin::Identity;
 
@@ -42,11 +42,12 @@ impl Health {
         }
     }
 
-    /// Ready: the database answers, and the shutdown has not begun.
+    /// Ready: the database answers or is busy with our own statements, and the shutdown
+    /// has not begun. A gateway that is under load must not lose its traffic for that.
     pub async fn ready(&self) -> Report {
-        let database = self.database.ping(PROBE).await.is_ok();
+        let database = self.database.ping(PROBE).await;
         let draining = self.shutdown.is_soft();
-        let ready = database && !draining;
+        let ready = database.is_ok() && !draining;
         let plugins: Value = self
             .plugins
             .iter()
@@ -60,7 +61,11 @@ impl Health {
             },
             body: json!({
                 "status": if ready { "ready" } else { "not ready" },
-                "database": if database { "ok" } else { "unavailable" },
+                "database": match database {
+                    Ok(Pulse::Answers) => "ok",
+                    Ok(Pulse::Busy) => "busy",
+                    Err(_) => "unavailable",
+                },
                 "draining": draining,
                 "plugins": plugins,
             }),

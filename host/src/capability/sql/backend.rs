@@ -190,6 +190,10 @@ fn size_of(value: &Value) -> usize {
 
 /// Reads rows as they come, and stops at the first that is one too many. A result that
 /// is left unread makes the connection useless.
+///
+/// A row is counted once it is read, and the drivers of PostgreSQL and MySQL read it
+/// whole: one row may take what the server sends for it (1 GiB a value on PostgreSQL,
+/// `max_allowed_packet` a row on MySQL). SQLite ends at 32 MiB, see `.cargo/config.toml`.
 pub(super) async fn collect<R: Row>(
     mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
     columns: &[Kind],

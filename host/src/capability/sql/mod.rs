@@ -34,6 +34,8 @@ pub use view::{Open, Sql, View};
 /// What a statement may take longer than its limit, so that the database itself is the
 /// first to stop it and the connection stays usable.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a connection may take to answer a ping before it is given up.
+const PING: Duration = Duration::from_secs(5);
 /// The first pause between two tries to connect; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -79,6 +81,15 @@ macro_rules! on {
     };
 }
 use on;
+
+/// What a database does that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulse {
+    /// It answers.
+    Answers,
+    /// It was not asked: all connections are in use.
+    Busy,
+}
 
 /// Why no database could be had at the start.
 #[derive(Debug, thiserror::Error)]
@@ -129,15 +140,18 @@ impl Database {
         on!(&self.0.pools, Pools(pair) => of(pair))
     }
 
-    /// Whether the database answers within `timeout`.
+    /// Whether the database answers within `limit`. Waits for no connection that is in
+    /// use, and leaves one that answers later as good as it was.
     ///
     /// # Errors
     /// `unavailable` when it doesn't.
-    pub async fn ping(&self, limit: Duration) -> Result<(), Error> {
-        let answer = on!(&self.0.pools, Pools(pair) => timeout(limit, ping(&pair.read)).await);
-        answer
-            .map_err(|_| Error::Unavailable)?
-            .map_err(|_| Error::Unavailable)
+    pub async fn ping(&self, limit: Duration) -> Result<Pulse, Error> {
+        // A task of its own goes on after the limit.
+        let answer = on!(&self.0.pools, Pools(pair) => tokio::spawn(ping(pair.read.clone())));
+        match timeout(limit, answer).await {
+            Ok(Ok(Ok(pulse))) => Ok(pulse),
+            _ => Err(Error::Unavailable),
+        }
     }
 
     /// The rows of one statement, outside of a transaction.
@@ -298,10 +312,13 @@ async fn reach<B: Backend>(options: &B::Options, limit: Duration) -> Result<B, C
     }
 }
 
-async fn ping<B: Backend>(pool: &Pool<B>) -> Result<(), Failure> {
-    let mut lease = pool.acquire().await?;
-    let answer = lease.start()?.ping().await;
-    lease.finish(Some(answer), false)
+async fn ping<B: Backend>(pool: Pool<B>) -> Result<Pulse, Failure> {
+    let Some(mut lease) = pool.try_acquire().await? else {
+        return Ok(Pulse::Busy);
+    };
+    let answer = timeout(PING, lease.start()?.ping()).await;
+    lease.finish(answer.ok(), false)?;
+    Ok(Pulse::Answers)
 }
 
 /// A read is run again on a new connection when the first one turns out to be gone: it

@@ -31,8 +31,15 @@ const POSTGRES: Refused = Refused {
         "cursor_to_xml",
         "schema_to_xml",
         "database_to_xml",
+        "crosstab",
     ],
-    names: &["set_config"],
+    names: &[
+        "set_config",
+        "ts_stat",
+        "ts_rewrite",
+        "connectby",
+        "xpath_table",
+    ],
 };
 
 const MYSQL: Refused = Refused {
@@ -49,7 +56,8 @@ const MYSQL: Refused = Refused {
 };
 
 /// Looks at every name; on SQLite also at strings, which it takes for names where only
-/// a name can stand.
+/// a name can stand. Only ASCII letters lose their case: MySQL and MariaDB as well tell
+/// the function `BÉNCHMARK` from `BENCHMARK`.
 ///
 /// # Errors
 /// `invalid-statement` with the name.

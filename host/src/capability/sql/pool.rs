@@ -5,16 +5,17 @@
 //! of a short statement), and it knows whether a statement was cut in its middle, so
 //! that such a connection is ended on the server too and never lent again.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{timeout, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::backend::{Backend, Failure};
-use crate::contract::sql::Error;
+use crate::contract::sql::{Dialect, Error};
 
 /// Callers that may wait for a connection; further ones are sent away at once.
 const MAX_WAITING: usize = 1024;
@@ -72,22 +73,47 @@ impl<B: Backend> Pool<B> {
 
     /// A connection, within the acquire timeout.
     pub(super) async fn acquire(&self) -> Result<Lease<B>, Failure> {
-        self.lend(true).await
+        let deadline = self.deadline();
+        let permit = self.permit(deadline).await?;
+        self.lend(permit, deadline, true).await
+    }
+
+    /// A connection, or `None` when all are in use. It may have to be made, which takes
+    /// the acquire timeout at most.
+    pub(super) async fn try_acquire(&self) -> Result<Option<Lease<B>>, Failure> {
+        match Arc::clone(&self.0.permits).try_acquire_owned() {
+            Ok(permit) => self.lend(permit, self.deadline(), true).await.map(Some),
+            Err(TryAcquireError::NoPermits) => Ok(None),
+            Err(TryAcquireError::Closed) => Err(Failure::clean(Error::Unavailable)),
+        }
     }
 
     /// A connection that nobody used before; the others are given up as well, since
     /// what broke one of them mostly broke all.
     pub(super) async fn acquire_fresh(&self) -> Result<Lease<B>, Failure> {
         drop(std::mem::take(&mut *self.0.idle()));
-        self.lend(false).await
+        let deadline = self.deadline();
+        let permit = self.permit(deadline).await?;
+        self.lend(permit, deadline, false).await
     }
 
-    async fn lend(&self, reuse: bool) -> Result<Lease<B>, Failure> {
-        let deadline = tokio::time::Instant::now() + self.0.acquire_timeout;
-        let permit = match Arc::clone(&self.0.permits).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait(deadline).await?,
-        };
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.0.acquire_timeout
+    }
+
+    async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+        match Arc::clone(&self.0.permits).try_acquire_owned() {
+            Ok(permit) => Ok(permit),
+            Err(_) => self.wait(deadline).await,
+        }
+    }
+
+    async fn lend(
+        &self,
+        permit: OwnedSemaphorePermit,
+        deadline: Instant,
+        reuse: bool,
+    ) -> Result<Lease<B>, Failure> {
         let lease = |connection| Lease {
             connection: Some(connection),
             state: State::Ready,
@@ -141,7 +167,7 @@ impl<B: Backend> Pool<B> {
         }
     }
 
-    async fn wait(&self, deadline: tokio::time::Instant) -> Result<OwnedSemaphorePermit, Failure> {
+    async fn wait(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
         let _waiting = Waiting::new(&self.0.waiting).ok_or_else(|| {
             tracing::warn!("too many wait for a database connection");
             Failure::clean(Error::Unavailable)
@@ -275,7 +301,12 @@ impl<B: Backend> Drop for Lease<B> {
         // than it was meant to have.
         let permit = self.permit.take();
         let pool = self.pool.clone();
-        match (self.state, Handle::try_current()) {
+        let state = match self.state {
+            // The thread runs ahead of the rows that were read, and may be at it still.
+            State::Lost if B::DIALECT == Dialect::Sqlite => State::Busy,
+            state => state,
+        };
+        match (state, Handle::try_current()) {
             (State::Ready, _) => pool.0.put_back(connection),
             (State::Transaction, Ok(runtime)) => {
                 runtime.spawn(async move {
@@ -287,21 +318,32 @@ impl<B: Backend> Drop for Lease<B> {
                 });
             }
             (State::Busy, Ok(runtime)) => {
-                runtime.spawn(async move {
-                    let options = pool.options().clone();
-                    if timeout(CLEAN_UP, connection.abandon(options))
-                        .await
-                        .is_err()
-                    {
-                        tracing::warn!("a cut statement could not be ended");
-                    }
-                    drop(permit);
-                });
+                let options = pool.options().clone();
+                runtime.spawn(end(connection, options, permit, CLEAN_UP));
             }
             // Closing the connection rolls back.
             (State::Lost, _) | (_, Err(_)) => drop(connection),
         }
     }
+}
+
+/// Ends a connection that may be in the middle of a statement, and only then lets
+/// another one have its place. On SQLite the statement runs on a thread of ours, and
+/// what a single function does there can't be interrupted, so that `limit` is no end.
+async fn end<B: Backend>(
+    connection: B,
+    options: B::Options,
+    permit: Option<OwnedSemaphorePermit>,
+    limit: Duration,
+) {
+    let mut ended = pin!(connection.abandon(options));
+    if timeout(limit, &mut ended).await.is_err() {
+        tracing::warn!("a cut statement could not be ended in time");
+        if B::DIALECT == Dialect::Sqlite {
+            ended.await;
+        }
+    }
+    drop(permit);
 }
 
 impl<B: Backend> std::fmt::Debug for Lease<B> {
@@ -319,3 +361,7 @@ impl<B: Backend> std::fmt::Debug for Pool<B> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

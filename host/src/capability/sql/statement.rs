@@ -25,7 +25,7 @@ const FIRST: [&str; 7] = [
     "SELECT", "WITH", "VALUES", "INSERT", "UPDATE", "DELETE", "REPLACE",
 ];
 /// What makes a statement that starts with `WITH` one that writes.
-const WRITES: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "REPLACE"];
+const WRITES: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"];
 
 /// One statement that passed the checks, as it is sent.
 #[derive(Debug)]
@@ -111,7 +111,31 @@ fn check(dialect: Dialect, first: &Token<'_>, tokens: &[Token<'_>]) -> Result<()
             return Err(invalid(format!("a file is written at byte {}", next.start)));
         }
     }
+    if dialect == Dialect::Postgres
+        && let Some(into) = select_into(tokens)
+    {
+        return Err(invalid(format!("a table is made at byte {}", into.start)));
+    }
     names::check(dialect, tokens)
+}
+
+/// The INTO of a `SELECT … INTO table`, which PostgreSQL takes for CREATE TABLE: one
+/// that has a SELECT before it, between the same parentheses. That of INSERT and MERGE
+/// has none; the word before it tells nothing, since a column may be called `insert`.
+fn select_into<'a, 't>(tokens: &'t [Token<'a>]) -> Option<&'t Token<'a>> {
+    // Whether a SELECT was seen, for each parenthesis that is open.
+    let mut outer = Vec::new();
+    let mut selects = false;
+    for token in tokens {
+        match token.text {
+            "(" => outer.push(std::mem::take(&mut selects)),
+            ")" => selects = outer.pop().unwrap_or_default(),
+            _ if token.is("SELECT") => selects = true,
+            _ if selects && token.is("INTO") => return Some(token),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn reads(first: &Token<'_>, tokens: &[Token<'_>]) -> bool {

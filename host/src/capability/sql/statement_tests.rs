@@ -41,6 +41,7 @@ fn reads_are_known() {
             "REPLACE INTO a (b) VALUES (1)",
             "WITH a AS (SELECT 1) DELETE FROM b",
             "WITH a AS (DELETE FROM b RETURNING *) SELECT * FROM a",
+            "WITH a AS (SELECT 1 AS x) MERGE INTO b USING a ON x = y WHEN MATCHED THEN DELETE",
         ] {
             assert!(!plugin(dialect, text).unwrap().reads, "{text}");
         }
@@ -92,6 +93,17 @@ fn refusals_say_why() {
             "SELECT query_to_xml('DELETE FROM x', true, true, '')",
         ),
         (Dialect::Postgres, "SELECT pg_read_file('x')"),
+        (Dialect::Postgres, "SELECT word FROM ts_stat('SELECT x')"),
+        (Dialect::Postgres, "SELECT \"ts_rewrite\"('a', 'SELECT x')"),
+        (Dialect::Postgres, "SELECT * FROM crosstab3('SELECT x')"),
+        (
+            Dialect::Postgres,
+            "SELECT * FROM ConnectBy('x', 'a', 'b', 'c', 0)",
+        ),
+        (
+            Dialect::Postgres,
+            "SELECT * FROM xpath_table('a', 'b', 'x', '/', '1=1') AS t(a int)",
+        ),
     ] {
         assert!(
             plugin(dialect, text)
@@ -115,6 +127,36 @@ fn refusals_say_why() {
     // A value may be called what a table may not.
     assert!(plugin(Dialect::Postgres, "SELECT 'gateway_audit'").is_ok());
     assert!(plugin(Dialect::Sqlite, "SELECT my_gateway_x FROM gateways").is_ok());
+}
+
+#[test]
+fn postgres_makes_no_tables() {
+    for text in [
+        "SELECT 1 AS a INTO b",
+        "SELECT a\nInto/**/TEMP b FROM c",
+        "SELECT a FROM c UNION SELECT a INTO b FROM c",
+        "WITH a AS (SELECT 1) SELECT * INTO TEMPORARY b FROM a",
+        "SELECT 1 insert INTO b",
+        "SELECT (1) AS merge INTO TEMP TABLE b",
+        "WITH insert AS (SELECT 1) SELECT 1 insert INTO b",
+        "INSERT INTO a SELECT 1 INTO b",
+        "SELECT (SELECT 1 insert INTO b)",
+    ] {
+        let found = plugin(Dialect::Postgres, text).unwrap_err();
+        assert!(
+            found.starts_with("a table is made at byte"),
+            "{text}: {found}"
+        );
+    }
+    for text in [
+        "INSERT INTO a (b) SELECT c FROM d",
+        "WITH a AS (SELECT 1) INSERT INTO b SELECT * FROM a",
+        "WITH a AS (INSERT INTO b (c) VALUES (1) RETURNING c) SELECT c FROM a",
+        "WITH a AS (SELECT 1 AS x) MERGE INTO b USING a ON x = y WHEN MATCHED THEN DELETE",
+        "SELECT \"into\", 'into' FROM a",
+    ] {
+        assert!(plugin(Dialect::Postgres, text).is_ok(), "{text}");
+    }
 }
 
 #[test]
