@@ -31,9 +31,9 @@ pub struct Claims {
     /// All of them, as the text of a JSON object. Written anew from what was verified,
     /// so that every reader sees the same even where the token's own text is ambiguous.
     pub json: String,
-    /// Who is calling: the first of [`ACTOR`] that the token has.
+    /// Who is calling: the first of `userTenantId`, `id` and `sub` that the token has.
     pub actor: Option<String>,
-    /// Whose data it is about: [`TENANT`].
+    /// Whose data it is about: `tenantId`.
     pub tenant: Option<String>,
 }
 
