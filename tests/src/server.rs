@@ -172,7 +172,7 @@ pub async fn answer(request: RequestBuilder) -> (u16, Value) {
     (status, value)
 }
 
-/// A client that gives up after [`ANSWER`] and keeps to itself.
+/// A client that gives up after half a minute and looks for no proxy.
 pub fn client() -> Client {
     Client::builder()
         .timeout(ANSWER)
