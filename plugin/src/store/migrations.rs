@@ -29,9 +29,9 @@ macro_rules! migrations {
 #[must_use]
 pub fn migrations(dialect: Dialect) -> &'static [Migration] {
     match dialect {
-        Dialect::Sqlite => migrations!("sqlite": 1 "messages"),
-        Dialect::Postgres => migrations!("postgres": 1 "messages"),
-        Dialect::Mysql => migrations!("mysql": 1 "messages"),
+        Dialect::Sqlite => migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency"),
+        Dialect::Postgres => migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency"),
+        Dialect::Mysql => migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency"),
     }
 }
 
