@@ -10,6 +10,9 @@ mod contract {
         with: {
             "gateway:plugin/sql@0.1.0/kind": crate::ports::Kind,
             "gateway:plugin/sql@0.1.0/value": crate::ports::Value,
+            "gateway:plugin/sql@0.1.0/span": crate::ports::Span,
+            "gateway:plugin/sql@0.1.0/cell": crate::ports::Cell,
+            "gateway:plugin/sql@0.1.0/rows": crate::ports::Rows,
             "gateway:plugin/sql@0.1.0/error": crate::ports::Error,
             "gateway:plugin/audit@0.1.0/outcome": crate::ports::Outcome,
             "gateway:plugin/audit@0.1.0/entry": crate::ports::Entry,
@@ -30,7 +33,7 @@ use contract::wasi::random::random;
 use crate::api;
 use crate::ports::{
     Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Row, Transaction, Value,
+    Rows, Transaction, Value,
 };
 
 struct Host;
@@ -42,12 +45,7 @@ impl Database for Host {
         dialect(sql::which())
     }
 
-    fn query(
-        &self,
-        statement: &str,
-        params: &[Value],
-        columns: &[Kind],
-    ) -> Result<Vec<Row>, Error> {
+    fn query(&self, statement: &str, params: &[Value], columns: &[Kind]) -> Result<Rows, Error> {
         sql::query(statement, params, columns)
     }
 
@@ -62,7 +60,7 @@ impl Transaction for sql::Transaction {
         statement: &str,
         params: &[Value],
         columns: &[Kind],
-    ) -> Result<Vec<Row>, Error> {
+    ) -> Result<Rows, Error> {
         sql::Transaction::query(self, statement, params, columns)
     }
 

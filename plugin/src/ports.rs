@@ -36,7 +36,7 @@ pub enum Kind {
     Json,
 }
 
-/// A parameter, or a field of a row.
+/// A parameter of a statement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// SQL's NULL.
@@ -94,8 +94,171 @@ pub enum Error {
     Other,
 }
 
-/// One row, a value a column.
-pub type Row = Vec<Value>;
+impl Value {
+    /// The same value, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Null => ValueRef::Null,
+            Self::Boolean(value) => ValueRef::Boolean(*value),
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Real(value) => ValueRef::Real(*value),
+            Self::Text(value) => ValueRef::Text(value),
+            Self::Bytes(value) => ValueRef::Bytes(value),
+            Self::Uuid(value) => ValueRef::Uuid(*value),
+            Self::Timestamp(value) => ValueRef::Timestamp(*value),
+            Self::Json(value) => ValueRef::Json(value),
+        }
+    }
+}
+
+/// Where the bytes of a value stand in [`Rows::heap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Of the first byte.
+    pub offset: u32,
+    /// In bytes.
+    pub length: u32,
+}
+
+/// One field of a row, packed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell {
+    /// SQL's NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// Any integer type.
+    Integer(i64),
+    /// Any floating-point type.
+    Real(f64),
+    /// UTF-8.
+    Text(Span),
+    /// Bytes.
+    Bytes(Span),
+    /// High and low half.
+    Uuid((u64, u64)),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// A JSON text.
+    Json(Span),
+}
+
+/// The result of a query, as it crosses the border to the host: without an allocation
+/// for each row and each text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Row after row, with as many cells each as the query has columns.
+    pub cells: Vec<Cell>,
+    /// What the cells point to.
+    pub heap: Vec<u8>,
+}
+
+/// A field of a row, read where it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    /// SQL's NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// Any integer type.
+    Integer(i64),
+    /// Any floating-point type.
+    Real(f64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// High and low half.
+    Uuid((u64, u64)),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// A JSON text.
+    Json(&'a str),
+}
+
+/// One row of a result.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    cells: &'a [Cell],
+    heap: &'a [u8],
+}
+
+impl Rows {
+    /// The rows of a query with so many columns.
+    pub fn iter(&self, columns: usize) -> impl ExactSizeIterator<Item = Row<'_>> {
+        self.cells.chunks_exact(columns.max(1)).map(|cells| Row {
+            cells,
+            heap: &self.heap,
+        })
+    }
+
+    /// The first row.
+    #[must_use]
+    pub fn first(&self) -> Option<Row<'_>> {
+        self.iter(self.cells.len()).next()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Adds a field at the end, for those who make results themselves.
+    pub fn push(&mut self, value: ValueRef<'_>) {
+        let cell = match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Boolean(value) => Cell::Boolean(value),
+            ValueRef::Integer(value) => Cell::Integer(value),
+            ValueRef::Real(value) => Cell::Real(value),
+            ValueRef::Text(value) => Cell::Text(self.keep(value.as_bytes())),
+            ValueRef::Bytes(value) => Cell::Bytes(self.keep(value)),
+            ValueRef::Uuid(value) => Cell::Uuid(value),
+            ValueRef::Timestamp(value) => Cell::Timestamp(value),
+            ValueRef::Json(value) => Cell::Json(self.keep(value.as_bytes())),
+        };
+        self.cells.push(cell);
+    }
+
+    /// A result is far from four gigabytes; what doesn't fit is cut off at the border.
+    fn keep(&mut self, bytes: &[u8]) -> Span {
+        let offset = u32::try_from(self.heap.len()).unwrap_or(u32::MAX);
+        self.heap.extend_from_slice(bytes);
+        let length = u32::try_from(bytes.len()).unwrap_or(0);
+        Span { offset, length }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// A field; NULL where there is none, or none that can be read.
+    #[must_use]
+    pub fn get(&self, index: usize) -> ValueRef<'a> {
+        self.cells
+            .get(index)
+            .map_or(ValueRef::Null, |cell| read(*cell, self.heap))
+    }
+}
+
+/// A host that breaks its contract gives NULL, not a trap.
+fn read(cell: Cell, heap: &[u8]) -> ValueRef<'_> {
+    let bytes = |span: Span| {
+        let start = span.offset as usize;
+        heap.get(start..start.checked_add(span.length as usize)?)
+    };
+    let text = |span| std::str::from_utf8(bytes(span)?).ok();
+    match cell {
+        Cell::Null => ValueRef::Null,
+        Cell::Boolean(value) => ValueRef::Boolean(value),
+        Cell::Integer(value) => ValueRef::Integer(value),
+        Cell::Real(value) => ValueRef::Real(value),
+        Cell::Text(span) => text(span).map_or(ValueRef::Null, ValueRef::Text),
+        Cell::Bytes(span) => bytes(span).map_or(ValueRef::Null, ValueRef::Bytes),
+        Cell::Uuid(value) => ValueRef::Uuid(value),
+        Cell::Timestamp(value) => ValueRef::Timestamp(value),
+        Cell::Json(span) => text(span).map_or(ValueRef::Null, ValueRef::Json),
+    }
+}
 
 /// The relational database. Placeholders are `?` in every dialect.
 pub trait Database {
@@ -105,12 +268,11 @@ pub trait Database {
     /// Which database this is.
     fn dialect(&self) -> Dialect;
 
-    /// The rows, each with one value a column.
+    /// The rows, each with one field a column.
     ///
     /// # Errors
     /// See [`Error`].
-    fn query(&self, statement: &str, params: &[Value], columns: &[Kind])
-    -> Result<Vec<Row>, Error>;
+    fn query(&self, statement: &str, params: &[Value], columns: &[Kind]) -> Result<Rows, Error>;
 
     /// Starts a transaction.
     ///
@@ -121,16 +283,12 @@ pub trait Database {
 
 /// A transaction in progress. Dropped without `commit`, it is rolled back.
 pub trait Transaction {
-    /// The rows, each with one value a column.
+    /// The rows, each with one field a column.
     ///
     /// # Errors
     /// See [`Error`].
-    fn query(
-        &mut self,
-        statement: &str,
-        params: &[Value],
-        columns: &[Kind],
-    ) -> Result<Vec<Row>, Error>;
+    fn query(&mut self, statement: &str, params: &[Value], columns: &[Kind])
+    -> Result<Rows, Error>;
 
     /// The number of rows that the statement matched.
     ///

@@ -29,7 +29,8 @@ CREATE INDEX chat_recipients_by_recipient
 CREATE INDEX chat_recipients_by_holder
     ON chat_recipients (tenant_id, holder_id, channel_id, message_id);
 
--- What clients know about a file. The bytes are elsewhere.
+-- What clients know about a file. The bytes are elsewhere. `meta_data` is kept as the text
+-- that the client sent: the JSON types of the databases sort and refuse differently.
 CREATE TABLE chat_files (
     id BLOB NOT NULL PRIMARY KEY,
     tenant_id TEXT NOT NULL,
@@ -58,6 +59,6 @@ CREATE INDEX chat_messages_by_parent
 -- For those who are no members of a channel any more: what they sent to it, and what
 -- was sent to them. Without these a page would walk the whole channel, and how long it
 -- takes would tell that there is one.
-CREATE INDEX chat_messages_by_sender ON chat_messages (tenant_id, created_by, channel_id);
+CREATE INDEX chat_messages_by_sender ON chat_messages (tenant_id, created_by, channel_id, deleted);
 
-CREATE INDEX chat_messages_by_addressee ON chat_messages (tenant_id, to_user_id, channel_id);
+CREATE INDEX chat_messages_by_addressee ON chat_messages (tenant_id, to_user_id, channel_id, deleted);

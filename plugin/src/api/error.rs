@@ -1,12 +1,12 @@
 //! Causes of failure, and the one table from them to answers.
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::http::{Field, Response};
 use crate::domain::draft::Invalid;
 use crate::domain::filter::Refusal;
-use crate::domain::violation::{Violation, shortened};
+use crate::domain::model::{Model, Property};
+use crate::domain::violation::{Violation, pointer, shortened};
 use crate::ports::{self, AuditError, Entry, Level, Outcome, Ports};
 
 /// Why a request gets no other answer.
@@ -29,9 +29,16 @@ pub(super) enum Failure {
         entity: &'static str,
         id: String,
     },
-    ParentNotFound(String),
+    /// The message that a thing is to belong to, by the column that holds its id.
+    RelatedNotFound {
+        column: &'static str,
+        id: String,
+    },
     IdMismatch,
-    ChannelIsFixed,
+    /// The property has a value that stays.
+    Fixed(&'static Property),
+    /// There is such a thing already.
+    Duplicate,
     /// The rows are too much for one answer.
     ResultTooLarge,
     Database(ports::Error),
@@ -50,8 +57,12 @@ struct Answer {
 }
 
 impl Failure {
-    pub(super) fn no_parent(parent: Option<Uuid>) -> Self {
-        Self::ParentNotFound(parent.map_or_else(String::new, |id| id.to_string()))
+    /// `id` is what the property was to be.
+    pub(super) fn related(property: &'static Property, id: impl Into<String>) -> Self {
+        Self::RelatedNotFound {
+            column: property.column_name(),
+            id: id.into(),
+        }
     }
 
     /// The answer. What the operator has to know is logged here, and nowhere else.
@@ -128,17 +139,18 @@ impl Failure {
                 "The request body is invalid. See error object `details` property for more info.",
             )
             .with(details(violations)),
-            Self::Body(Invalid::Blank(names)) => blank(names),
+            Self::Body(Invalid::Blank(model, names)) => blank(model, names),
             Self::Filter(refusal) => refused(refusal),
             Self::NotFound => row(404, "NotFoundError", None, "EntityNotFound"),
             Self::EntityNotFound { entity, id } => {
                 let message = format!("Entity not found: {entity} with id \"{}\"", echo(id));
                 row(404, "Error", Some("ENTITY_NOT_FOUND"), message)
             }
-            Self::ParentNotFound(id) => {
+            Self::RelatedNotFound { column, id } => {
                 let message = format!(
-                    "Related entity not found ! Key (parent_message_id)=({id}) is not present in \
-                     table \"messages\"."
+                    "Related entity not found ! Key ({column})=({}) is not present in table \
+                     \"messages\".",
+                    echo(id)
                 );
                 row(404, "NotFoundError", None, message)
             }
@@ -148,18 +160,19 @@ impl Failure {
                 None,
                 "The id in the body is not that of the path",
             ),
-            Self::ChannelIsFixed => row(
+            Self::Fixed(property) => row(
                 422,
                 "UnprocessableEntityError",
                 Some("VALIDATION_FAILED"),
-                "A message can't be moved to another channel.",
+                format!("`{}` can't be changed to another value.", property.name),
             )
-            .with(details(&[Violation::new(
-                "/channelId",
-                "const",
-                "must be equal to constant",
-                json!({}),
-            )])),
+            .with(details(&[Violation::fixed(pointer("", property.name))])),
+            Self::Duplicate => row(
+                409,
+                "ConflictError",
+                None,
+                "Unique constraint violation error !",
+            ),
             Self::ResultTooLarge => result_too_large(),
             Self::Database(cause) => database(cause),
             Self::AuditUnavailable => unavailable(),
@@ -276,13 +289,14 @@ fn refused(refusal: &Refusal) -> Answer {
     }
 }
 
-fn blank(names: &[&'static str]) -> Answer {
+fn blank(model: &Model, names: &[&'static str]) -> Answer {
     let list: Vec<_> = names
         .iter()
         .map(|name| format!("`{name}` can't be blank"))
         .collect();
     let message = format!(
-        "The `Message` instance is not valid. Details: {}.",
+        "The `{}` instance is not valid. Details: {}.",
+        model.name,
         list.join("; ")
     );
     let pairs = |value: &str| -> Map<String, Value> {
@@ -290,7 +304,7 @@ fn blank(names: &[&'static str]) -> Answer {
         names.iter().map(pair).collect()
     };
     row(422, "ValidationError", None, message).with(json!({
-        "context": "Message",
+        "context": model.name,
         "codes": pairs("presence"),
         "messages": pairs("can't be blank"),
     }))

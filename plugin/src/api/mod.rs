@@ -4,7 +4,8 @@ mod body;
 mod error;
 mod http;
 mod json;
-mod messages;
+mod operation;
+mod resource;
 mod route;
 
 pub use http::{Body, Field, Request, Response, ResponseBody};

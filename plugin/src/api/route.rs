@@ -1,64 +1,23 @@
-//! The routes, and what comes before each of them.
-
-use std::marker::PhantomData;
+//! From a request to its operation, and what comes before each of them.
 
 use percent_encoding::percent_decode_str;
 
 use super::error::Failure;
 use super::http::{Request, Response, ResponseBody};
-use super::messages;
-use crate::domain::caller::{Caller, Permission};
+use super::operation::{OPERATIONS, Operation};
+use super::resource;
+use crate::domain::caller::Caller;
+use crate::domain::model::Model;
 use crate::ports::Ports;
 
-/// What a route works with: the caller is known, and has the permission.
+/// What an operation works with: the caller is known, and has the permission.
 pub(super) struct Context<'a, P> {
     pub(super) ports: &'a P,
     pub(super) caller: Caller,
     pub(super) request: Request,
-    /// The `{id}` of the path, decoded; empty on routes without one.
+    pub(super) model: &'static Model,
+    /// The `{id}` of the path, decoded; empty where there is none.
     pub(super) id: String,
-}
-
-type Handler<P> = fn(Context<'_, P>) -> Result<Response, Failure>;
-
-struct Route<P> {
-    method: &'static str,
-    path: &'static str,
-    permission: Permission,
-    run: Handler<P>,
-}
-
-const fn route<P>(
-    method: &'static str,
-    path: &'static str,
-    permission: Permission,
-    run: Handler<P>,
-) -> Route<P> {
-    Route {
-        method,
-        path,
-        permission,
-        run,
-    }
-}
-
-struct Table<P>(PhantomData<P>);
-
-impl<P: Ports> Table<P> {
-    /// Fixed paths stand before `{id}`, which would match them too.
-    const ROUTES: [Route<P>; 8] = {
-        use Permission::{CreateMessage, DeleteMessage, UpdateMessage, ViewMessage};
-        [
-            route("POST", "/messages", CreateMessage, messages::create),
-            route("GET", "/messages", ViewMessage, messages::list),
-            route("PATCH", "/messages", UpdateMessage, messages::change_all),
-            route("GET", "/messages/count", ViewMessage, messages::count),
-            route("GET", "/messages/{id}", ViewMessage, messages::find),
-            route("PATCH", "/messages/{id}", UpdateMessage, messages::change),
-            route("PUT", "/messages/{id}", UpdateMessage, messages::replace),
-            route("DELETE", "/messages/{id}", DeleteMessage, messages::delete),
-        ]
-    };
 }
 
 pub(super) fn dispatch<P: Ports>(ports: &P, request: Request) -> Response {
@@ -70,42 +29,40 @@ pub(super) fn dispatch<P: Ports>(ports: &P, request: Request) -> Response {
     response
 }
 
-/// First the route, then who asks, then whether they may; what they ask is read last,
+/// First the operation, then who asks, then whether they may; what they ask is read last,
 /// so that strangers learn nothing about it.
 fn run<P: Ports>(ports: &P, request: Request) -> Result<Response, Failure> {
-    let routes = Table::<P>::ROUTES;
-    let (route, id) = find(&routes, &request)?;
+    let (operation, id) = find(&request)?;
     let claims = ports.claims().ok_or(Failure::Unauthenticated)?;
     let caller = Caller::from_claims(&claims).ok_or(Failure::Unauthenticated)?;
-    if !caller.may(route.permission) {
+    if !caller.may(operation.permission) {
         return Err(Failure::Forbidden);
     }
-    (route.run)(Context {
+    let context = Context {
         ports,
         caller,
         request,
+        model: operation.model,
         id,
-    })
+    };
+    resource::run(context, operation.action)
 }
 
-fn find<'r, P>(
-    routes: &'r [Route<P>],
-    request: &Request,
-) -> Result<(&'r Route<P>, String), Failure> {
+fn find(request: &Request) -> Result<(&'static Operation, String), Failure> {
     let method = match request.method.as_str() {
         "HEAD" => "GET",
         method => method,
     };
     let mut allowed = Vec::new();
-    for route in routes {
-        let Some(id) = matched(route.path, &request.path) else {
+    for operation in &OPERATIONS {
+        let Some(id) = matched(operation.path, &request.path) else {
             continue;
         };
-        if route.method == method {
+        if operation.method == method {
             let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
-            return Ok((route, id));
+            return Ok((operation, id));
         }
-        allowed.push(route.method);
+        allowed.push(operation.method);
     }
     match allowed.is_empty() {
         true => Err(Failure::NoSuchRoute),
@@ -115,10 +72,10 @@ fn find<'r, P>(
 
 /// The `{id}` in a path, or an empty text when the pattern has none.
 fn matched<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    match pattern.strip_suffix("{id}") {
-        None => (pattern == path).then_some(""),
-        Some(prefix) => path
-            .strip_prefix(prefix)
-            .filter(|id| !id.is_empty() && !id.contains('/')),
-    }
+    let Some((before, after)) = pattern.split_once("{id}") else {
+        return (pattern == path).then_some("");
+    };
+    path.strip_prefix(before)?
+        .strip_suffix(after)
+        .filter(|id| !id.is_empty() && !id.contains('/'))
 }

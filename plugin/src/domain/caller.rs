@@ -7,27 +7,65 @@ use super::id::is_external;
 
 /// What a route may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::enum_variant_names, reason = "they are called so in tokens")]
 pub(crate) enum Permission {
     ViewMessage,
     CreateMessage,
     UpdateMessage,
     DeleteMessage,
+    CreateMessageRecipient,
+    ViewMessageRecipient,
+    UpdateMessageRecipient,
+    DeleteMessageRecipient,
+    CreateAttachmentFile,
+    ViewAttachmentFile,
+    UpdateAttachmentFile,
+    DeleteAttachmentFile,
     /// To change what others wrote, wherever the caller may see it. Has no number.
     ModerateMessage,
 }
 
 impl Permission {
-    /// By name or by number, and the number is a string: 1 is not "1".
-    fn from_word(word: &str) -> Option<Self> {
-        match word {
-            "ViewMessage" | "1" => Some(Self::ViewMessage),
-            "CreateMessage" | "2" => Some(Self::CreateMessage),
-            "UpdateMessage" | "3" => Some(Self::UpdateMessage),
-            "DeleteMessage" | "4" => Some(Self::DeleteMessage),
-            "ModerateMessage" => Some(Self::ModerateMessage),
-            _ => None,
+    const ALL: [Self; 13] = [
+        Self::ViewMessage,
+        Self::CreateMessage,
+        Self::UpdateMessage,
+        Self::DeleteMessage,
+        Self::CreateMessageRecipient,
+        Self::ViewMessageRecipient,
+        Self::UpdateMessageRecipient,
+        Self::DeleteMessageRecipient,
+        Self::CreateAttachmentFile,
+        Self::ViewAttachmentFile,
+        Self::UpdateAttachmentFile,
+        Self::DeleteAttachmentFile,
+        Self::ModerateMessage,
+    ];
+
+    /// The name, and the number where there is one. A number is a text in a token: 1 is
+    /// not "1".
+    pub(crate) const fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::ViewMessage => ("ViewMessage", Some("1")),
+            Self::CreateMessage => ("CreateMessage", Some("2")),
+            Self::UpdateMessage => ("UpdateMessage", Some("3")),
+            Self::DeleteMessage => ("DeleteMessage", Some("4")),
+            Self::CreateMessageRecipient => ("CreateMessageRecipient", Some("5")),
+            Self::ViewMessageRecipient => ("ViewMessageRecipient", Some("6")),
+            Self::UpdateMessageRecipient => ("UpdateMessageRecipient", Some("7")),
+            Self::DeleteMessageRecipient => ("DeleteMessageRecipient", Some("8")),
+            Self::CreateAttachmentFile => ("CreateAttachmentFile", None),
+            Self::ViewAttachmentFile => ("ViewAttachmentFile", None),
+            Self::UpdateAttachmentFile => ("UpdateAttachmentFile", None),
+            Self::DeleteAttachmentFile => ("DeleteAttachmentFile", None),
+            Self::ModerateMessage => ("ModerateMessage", None),
         }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|permission| {
+            let (name, number) = permission.words();
+            word == name || Some(word) == number
+        })
     }
 }
 

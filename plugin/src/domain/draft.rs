@@ -1,29 +1,29 @@
-//! What a client may say about a message, and what it may not.
+//! What a client may say about a thing, and what it may not.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::filter::Literal;
 use super::id::{EXTERNAL_CHARS, is_external};
-use super::model::{
-    BODY, CHANNEL_ID, CHANNEL_TYPE, MESSAGE, PARENT_MESSAGE_ID, Property, STATUS, SUBJECT,
-    TO_USER_ID, Type,
-};
+use super::model::{Change, Entity, Input, Model, Property, Type};
 use super::time;
-use super::violation::Violation;
+use super::violation::{Violation, pointer};
 
-/// The longest body, in bytes: what a TEXT of MySQL holds.
-pub(crate) const BODY_BYTES: usize = 65_535;
-/// The longest subject and channel type, in characters.
-const SHORT_CHARS: usize = 200;
 /// Complaints in one answer.
 const MAX_VIOLATIONS: usize = 20;
+/// Recipients that are given with a message.
+pub(crate) const MAX_RECIPIENTS: usize = 100;
+/// What a message may be given besides its properties: ids of users.
+pub(crate) const RECIPIENTS: &str = "recipients";
 
-/// Which of the three schemas a body follows.
+/// Which of the schemas of a model a body follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// To create: everything that is required, and no id.
     New,
+    /// To create below another thing, whose id the property holds: as `New`, but the
+    /// property may be missing.
+    Below(&'static Property),
     /// To replace: everything that is required.
     Full,
     /// To change: nothing is required.
@@ -32,308 +32,423 @@ pub(crate) enum Shape {
 
 /// What a body says. The audit properties (`createdBy`, `deleted`, …) are allowed in
 /// it and have no place here: they come from the token and the clock.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Draft {
     pub(crate) id: Option<String>,
-    pub(crate) body: Option<String>,
-    pub(crate) channel_id: Option<String>,
-    pub(crate) channel_type: Option<String>,
-    pub(crate) status: Option<i32>,
-    pub(crate) subject: Option<String>,
-    pub(crate) to_user_id: Option<String>,
-    pub(crate) parent_message_id: Option<Uuid>,
+    values: Vec<(&'static Property, Literal)>,
+    pub(crate) recipients: Vec<String>,
 }
 
-/// A message as its author wants it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NewMessage {
-    pub(crate) body: String,
-    pub(crate) channel_id: String,
-    pub(crate) channel_type: String,
-    pub(crate) status: i32,
-    pub(crate) subject: Option<String>,
-    pub(crate) to_user_id: Option<String>,
-    pub(crate) parent_message_id: Option<Uuid>,
-}
-
-/// What is to be different about a message.
+/// What is to be different about a thing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Changes {
     /// None is NULL.
     pub(crate) set: Vec<(&'static Property, Option<Literal>)>,
-    /// The channel that the message has to be in already: it can't be moved.
-    pub(crate) channel_id: Option<String>,
-    /// A parent to be set, which has to be in the same channel.
-    pub(crate) parent_message_id: Option<Uuid>,
+    /// What may be set if it isn't, and has to be so already if it is.
+    pub(crate) once: Vec<(&'static Property, Literal)>,
+    /// The message that is to be named.
+    pub(crate) link: Option<Uuid>,
 }
 
 /// Why a body is refused.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Invalid {
     /// It breaks the schema.
     Schema(Vec<Violation>),
     /// Properties that are there, but empty.
-    Blank(Vec<&'static str>),
+    Blank(&'static Model, Vec<&'static str>),
 }
 
 impl Draft {
-    /// Checks a JSON value against a schema.
-    pub(crate) fn parse(value: Value, shape: Shape) -> Result<Self, Invalid> {
+    /// Checks a JSON value against a schema. `path` is where it stands in the body.
+    pub(crate) fn parse(
+        model: &'static Model,
+        value: Value,
+        shape: Shape,
+        path: &str,
+    ) -> Result<Self, Invalid> {
         let Value::Object(mut object) = value else {
-            return Err(Invalid::Schema(vec![Violation::wrong_type("", "object")]));
+            return Err(Invalid::Schema(vec![Violation::wrong_type(path, "object")]));
         };
-        let mut reader = Reader::default();
-        let draft = Self {
-            id: match shape {
-                Shape::New => None,
-                Shape::Full | Shape::Partial => reader.text(&mut object, "id", usize::MAX),
-            },
-            body: reader.body(&mut object),
-            channel_id: reader.external_id(&mut object, CHANNEL_ID.name),
-            channel_type: reader.text(&mut object, CHANNEL_TYPE.name, SHORT_CHARS),
-            status: reader.status(&mut object),
-            subject: reader.text(&mut object, SUBJECT.name, SHORT_CHARS),
-            to_user_id: reader.external_id(&mut object, TO_USER_ID.name),
-            parent_message_id: reader.uuid(&mut object, PARENT_MESSAGE_ID.name),
+        let mut reader = Reader::new(model, path);
+        let is_new = matches!(shape, Shape::New | Shape::Below(_));
+        let mut draft = Self {
+            id: None,
+            values: Vec::with_capacity(model.properties.len()),
+            recipients: Vec::new(),
         };
-        reader.audit_properties(&mut object);
-        reader.rest(&object);
-        if shape != Shape::Partial {
-            reader.required(draft.body.is_some(), BODY.name);
-            reader.required(draft.channel_id.is_some(), CHANNEL_ID.name);
-            reader.required(draft.channel_type.is_some(), CHANNEL_TYPE.name);
+        for property in model.properties {
+            if property.input == Input::Id {
+                if !is_new {
+                    draft.id = reader.text(&mut object, property, usize::MAX);
+                }
+                continue;
+            }
+            let missing = !object.contains_key(property.name);
+            if let Some(value) = reader.value(&mut object, property) {
+                draft.values.push((property, value));
+            } else if missing
+                && property.required
+                && shape != Shape::Partial
+                && shape != Shape::Below(property)
+            {
+                reader
+                    .missing
+                    .push(Violation::required(path, property.name));
+            }
         }
+        if is_new && model.entity == Entity::Message {
+            draft.recipients = reader.recipients(&mut object);
+        }
+        reader.rest(&object);
         reader.finish(draft)
     }
 
-    /// A message to be created. None without what the schema for it requires.
-    pub(crate) fn into_new(self) -> Option<NewMessage> {
-        Some(NewMessage {
-            body: self.body?,
-            channel_id: self.channel_id?,
-            channel_type: self.channel_type?,
-            status: self.status.unwrap_or(0),
-            subject: self.subject,
-            to_user_id: self.to_user_id,
-            parent_message_id: self.parent_message_id,
-        })
+    pub(crate) fn get(&self, wanted: &Property) -> Option<&Literal> {
+        let mut values = self.values.iter();
+        values
+            .find(|(property, _)| *property == wanted)
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn text(&self, wanted: &Property) -> Option<&str> {
+        match self.get(wanted)? {
+            Literal::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn uuid(&self, wanted: &Property) -> Option<Uuid> {
+        match self.get(wanted)? {
+            Literal::Uuid(id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn flag(&self, wanted: &Property) -> bool {
+        self.get(wanted) == Some(&Literal::Boolean(true))
+    }
+
+    /// Sets what the path says.
+    pub(crate) fn set(&mut self, wanted: &'static Property, value: Literal) {
+        self.values.retain(|(property, _)| *property != wanted);
+        self.values.push((wanted, value));
+    }
+
+    /// What the draft says of a property, or else what a new thing has there.
+    pub(crate) fn or_default(&self, property: &Property) -> Option<Literal> {
+        let default = || match (property.nullable, property.kind) {
+            (false, Type::Boolean) => Some(Literal::Boolean(false)),
+            (false, Type::Integer) => Some(Literal::Integer(0)),
+            _ => None,
+        };
+        self.get(property).cloned().or_else(default)
     }
 
     /// Only what the draft names is to change.
-    pub(crate) fn into_changes(self) -> Changes {
-        let mut changes = self.into_replacement();
-        changes.set.retain(|(_, value)| value.is_some());
+    pub(crate) fn into_changes(self, actor: &str) -> Changes {
+        let mut changes = Changes::default();
+        for (property, value) in self.values {
+            changes.add(property, Some(value), actor);
+        }
         changes
     }
 
-    /// What the draft doesn't name gets its default.
-    pub(crate) fn into_full_changes(self) -> Changes {
-        let mut changes = self.into_replacement();
-        for (property, value) in &mut changes.set {
-            if *property == &STATUS && value.is_none() {
-                *value = Some(Literal::Integer(0));
+    /// What the draft doesn't name gets its default, unless it is set once for all.
+    pub(crate) fn into_full_changes(self, model: &'static Model, actor: &str) -> Changes {
+        let mut changes = Changes::default();
+        for property in model.properties {
+            let stays = matches!(property.change, Change::Once | Change::LinkOnce)
+                && self.get(property).is_none();
+            if !stays && !matches!(property.input, Input::Audit | Input::Id) {
+                changes.add(property, self.or_default(property), actor);
             }
         }
         changes
     }
+}
 
-    fn into_replacement(self) -> Changes {
-        let parent = self.parent_message_id;
-        let set = vec![
-            (&BODY, self.body.map(Literal::Text)),
-            (&CHANNEL_TYPE, self.channel_type.map(Literal::Text)),
-            (
-                &STATUS,
-                self.status.map(|status| Literal::Integer(status.into())),
-            ),
-            (&SUBJECT, self.subject.map(Literal::Text)),
-            (&TO_USER_ID, self.to_user_id.map(Literal::Text)),
-            (&PARENT_MESSAGE_ID, parent.map(Literal::Uuid)),
-        ];
-        Changes {
-            set,
-            channel_id: self.channel_id,
-            parent_message_id: parent,
+impl Changes {
+    fn add(&mut self, property: &'static Property, value: Option<Literal>, actor: &str) {
+        match (property.change, value) {
+            (Change::Once, Some(value)) => self.once.push((property, value)),
+            (Change::LinkOnce, Some(Literal::Uuid(id))) => {
+                self.link = Some(id);
+                self.once.push((property, Literal::Uuid(id)));
+            }
+            (Change::Link, Some(Literal::Uuid(id))) => {
+                self.link = Some(id);
+                self.set.push((property, Some(Literal::Uuid(id))));
+            }
+            (Change::Own, Some(value)) if value != Literal::Text(actor.to_owned()) => {
+                self.once.push((property, value));
+            }
+            (_, value) => self.set.push((property, value)),
         }
+    }
+
+    /// The names of what changes.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.set.iter().map(|(property, _)| property.name)
     }
 }
 
 /// Takes properties out of an object, and collects the complaints.
-#[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    model: &'static Model,
+    path: &'a str,
     violations: Vec<Violation>,
+    missing: Vec<Violation>,
     blank: Vec<&'static str>,
-    /// There, but complained about: not missing.
-    refused: Vec<&'static str>,
 }
 
-impl Reader {
-    fn complain(&mut self, name: &'static str, violation: Violation) {
-        self.violations.push(violation);
-        self.refused.push(name);
+impl<'a> Reader<'a> {
+    fn new(model: &'static Model, path: &'a str) -> Self {
+        Self {
+            model,
+            path,
+            violations: Vec::new(),
+            missing: Vec::new(),
+            blank: Vec::new(),
+        }
     }
 
-    fn string(&mut self, object: &mut Map<String, Value>, name: &'static str) -> Option<String> {
-        match object.remove(name)? {
-            Value::String(text) if text.contains('\0') => {
-                let message = "must NOT contain the character NUL";
-                let violation = Violation::new(pointer(name), "pattern", message, json!({}));
-                self.complain(name, violation);
+    fn pointer(&self, name: &str) -> String {
+        pointer(self.path, name)
+    }
+
+    fn value(
+        &mut self,
+        object: &mut Map<String, Value>,
+        property: &'static Property,
+    ) -> Option<Literal> {
+        match property.input {
+            Input::Audit => {
+                self.audit(object, property);
                 None
             }
-            Value::String(text) => Some(text),
-            _ => {
-                self.complain(name, Violation::wrong_type(pointer(name), "string"));
-                None
-            }
+            Input::Id => None,
+            Input::Text(limit) => self.text(object, property, limit).map(Literal::Text),
+            Input::LongText(limit) => self.long_text(object, property, limit).map(Literal::Text),
+            Input::External => self.external(object, property).map(Literal::Text),
+            Input::Integer => self.integer(object, property),
+            Input::Flag => self.flag(object, property),
+            Input::Uuid => self.uuid(object, property),
+            Input::Object(limit) => self.object(object, property, limit),
         }
+    }
+
+    fn string(&mut self, object: &mut Map<String, Value>, property: &Property) -> Option<String> {
+        let violation = match object.remove(property.name)? {
+            Value::String(text) if !text.contains('\0') => return Some(text),
+            Value::String(_) => {
+                let message = "must NOT contain the character NUL";
+                Violation::new(self.pointer(property.name), "pattern", message, json!({}))
+            }
+            _ => Violation::wrong_type(self.pointer(property.name), "string"),
+        };
+        self.violations.push(violation);
+        None
     }
 
     fn text(
         &mut self,
         object: &mut Map<String, Value>,
-        name: &'static str,
+        property: &'static Property,
         limit: usize,
     ) -> Option<String> {
-        let text = self.string(object, name)?;
+        let text = self.string(object, property)?;
         if text.chars().count() > limit {
-            let violation = Violation::too_long(pointer(name), limit, "characters");
-            self.complain(name, violation);
+            let path = self.pointer(property.name);
+            self.violations
+                .push(Violation::too_long(path, limit, "characters"));
             return None;
         }
-        self.present(name, text)
+        self.present(property, text)
     }
 
-    fn body(&mut self, object: &mut Map<String, Value>) -> Option<String> {
-        let text = self.string(object, BODY.name)?;
-        if text.len() > BODY_BYTES {
-            let violation = Violation::too_long(pointer(BODY.name), BODY_BYTES, "bytes");
-            self.complain(BODY.name, violation);
+    fn long_text(
+        &mut self,
+        object: &mut Map<String, Value>,
+        property: &'static Property,
+        limit: usize,
+    ) -> Option<String> {
+        let text = self.string(object, property)?;
+        if text.len() > limit {
+            let path = self.pointer(property.name);
+            self.violations
+                .push(Violation::too_long(path, limit, "bytes"));
             return None;
         }
-        self.present(BODY.name, text)
+        self.present(property, text)
     }
 
     /// Required texts must say something.
-    fn present(&mut self, name: &'static str, text: String) -> Option<String> {
-        let required = MESSAGE.property(name).is_some_and(|it| !it.nullable);
-        if text.is_empty() && required {
-            self.blank.push(name);
-            self.refused.push(name);
+    fn present(&mut self, property: &'static Property, text: String) -> Option<String> {
+        if text.is_empty() && property.required {
+            self.blank.push(property.name);
             return None;
         }
         Some(text)
     }
 
-    fn external_id(
+    fn external(
         &mut self,
         object: &mut Map<String, Value>,
-        name: &'static str,
+        property: &'static Property,
     ) -> Option<String> {
-        let text = self.string(object, name)?;
-        let text = self.present(name, text)?;
-        if is_external(&text) {
-            return Some(text);
+        let text = self.string(object, property)?;
+        let text = self.present(property, text)?;
+        match not_external(&text, || self.pointer(property.name)) {
+            None => Some(text),
+            Some(violation) => {
+                self.violations.push(violation);
+                None
+            }
         }
-        let violation = match text.chars().count() > EXTERNAL_CHARS {
-            true => Violation::too_long(pointer(name), EXTERNAL_CHARS, "characters"),
-            false => Violation::new(
-                pointer(name),
-                "pattern",
-                "must NOT be empty, hold control characters, or start or end with white space",
-                json!({}),
-            ),
+    }
+
+    fn integer(&mut self, object: &mut Map<String, Value>, property: &Property) -> Option<Literal> {
+        let value = object.remove(property.name)?;
+        let path = self.pointer(property.name);
+        let violation = match value.as_f64() {
+            None => Violation::wrong_type(path, "number"),
+            // `1.0` is an integer to JSON.
+            Some(number) if number.fract() != 0.0 => Violation::wrong_type(path, "integer"),
+            Some(number) if number > i32::MAX.into() || number < i32::MIN.into() => {
+                Violation::outside_i32(path, number > 0.0)
+            }
+            Some(number) => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "whole, and within the bounds"
+                )]
+                return Some(Literal::Integer(number as i64));
+            }
         };
-        self.complain(name, violation);
+        self.violations.push(violation);
         None
     }
 
-    fn status(&mut self, object: &mut Map<String, Value>) -> Option<i32> {
-        let name = STATUS.name;
-        let value = object.remove(name)?;
-        let Value::Number(number) = &value else {
-            self.complain(name, Violation::wrong_type(pointer(name), "number"));
-            return None;
-        };
-        // `1.0` is an integer to JSON; what isn't finite can't be written in it.
-        let number = number.as_f64().unwrap_or(f64::MAX);
-        let violation = if number.fract() != 0.0 {
-            Violation::wrong_type(pointer(name), "integer")
-        } else if number > i32::MAX.into() || number < i32::MIN.into() {
-            Violation::outside_i32(pointer(name), number > 0.0)
-        } else {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "whole, and within the bounds"
-            )]
-            return Some(number as i32);
-        };
-        self.complain(name, violation);
-        None
+    fn flag(&mut self, object: &mut Map<String, Value>, property: &Property) -> Option<Literal> {
+        match object.remove(property.name)? {
+            Value::Bool(flag) => Some(Literal::Boolean(flag)),
+            _ => {
+                let path = self.pointer(property.name);
+                self.violations.push(Violation::wrong_type(path, "boolean"));
+                None
+            }
+        }
     }
 
-    fn uuid(&mut self, object: &mut Map<String, Value>, name: &'static str) -> Option<Uuid> {
-        let text = self.string(object, name)?;
+    fn uuid(&mut self, object: &mut Map<String, Value>, property: &Property) -> Option<Literal> {
+        let text = self.string(object, property)?;
         let id = Uuid::try_parse(&text).ok();
         if id.is_none() {
-            self.complain(name, Violation::wrong_format(pointer(name), "uuid"));
+            let path = self.pointer(property.name);
+            self.violations.push(Violation::wrong_format(path, "uuid"));
         }
-        id
+        id.map(Literal::Uuid)
+    }
+
+    fn object(
+        &mut self,
+        object: &mut Map<String, Value>,
+        property: &Property,
+        limit: usize,
+    ) -> Option<Literal> {
+        let value = object.remove(property.name)?;
+        let path = self.pointer(property.name);
+        let violation = match value.is_object() {
+            false => Violation::wrong_type(path, "object"),
+            true => match value.to_string() {
+                text if text.len() > limit => Violation::too_long(path, limit, "bytes of JSON"),
+                text => return Some(Literal::Json(text)),
+            },
+        };
+        self.violations.push(violation);
+        None
     }
 
     /// Checked as the original does, then dropped.
-    fn audit_properties(&mut self, object: &mut Map<String, Value>) {
-        use super::model::{
-            CREATED_BY, CREATED_ON, DELETED, DELETED_BY, DELETED_ON, MODIFIED_BY, MODIFIED_ON,
+    fn audit(&mut self, object: &mut Map<String, Value>, property: &Property) {
+        let Some(value) = object.remove(property.name) else {
+            return;
         };
-        for property in [
-            DELETED,
-            DELETED_ON,
-            DELETED_BY,
-            CREATED_ON,
-            MODIFIED_ON,
-            CREATED_BY,
-            MODIFIED_BY,
-        ] {
-            let Some(value) = object.remove(property.name) else {
-                continue;
-            };
-            let path = pointer(property.name);
-            let violation = match (property.kind, &value) {
-                (_, Value::Null) if property.nullable => continue,
-                (Type::Boolean, Value::Bool(_)) => continue,
-                (Type::Boolean, _) => Violation::wrong_type(path, "boolean"),
-                (Type::Time, Value::String(text)) if time::parse(text).is_some() => continue,
-                (Type::Time, Value::String(_)) => Violation::wrong_format(path, "date-time"),
-                (_, Value::String(_)) => continue,
-                _ => Violation::wrong_type(path, "string"),
-            };
-            self.complain(property.name, violation);
+        let path = self.pointer(property.name);
+        self.violations.push(match (property.kind, &value) {
+            (_, Value::Null) if property.nullable => return,
+            (Type::Boolean, Value::Bool(_)) => return,
+            (Type::Boolean, _) => Violation::wrong_type(path, "boolean"),
+            (Type::Time, Value::String(text)) if time::parse(text).is_some() => return,
+            (Type::Time, Value::String(_)) => Violation::wrong_format(path, "date-time"),
+            (_, Value::String(_)) => return,
+            _ => Violation::wrong_type(path, "string"),
+        });
+    }
+
+    fn recipients(&mut self, object: &mut Map<String, Value>) -> Vec<String> {
+        let path = self.pointer(RECIPIENTS);
+        let items = match object.remove(RECIPIENTS) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(_) => {
+                self.violations.push(Violation::wrong_type(path, "array"));
+                return Vec::new();
+            }
+        };
+        if items.len() > MAX_RECIPIENTS {
+            self.violations
+                .push(Violation::too_many(path, MAX_RECIPIENTS));
+            return Vec::new();
         }
+        let mut users: Vec<String> = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let path = || format!("{path}/{index}");
+            let violation = match item {
+                Value::String(user) if users.contains(&user) => Violation::duplicate(path()),
+                Value::String(user) => match not_external(&user, path) {
+                    Some(violation) => violation,
+                    None => {
+                        users.push(user);
+                        continue;
+                    }
+                },
+                _ => Violation::wrong_type(path(), "string"),
+            };
+            self.violations.push(violation);
+        }
+        users
     }
 
     fn rest(&mut self, object: &Map<String, Value>) {
         let unknown = object.keys().take(MAX_VIOLATIONS);
         self.violations
-            .extend(unknown.map(|name| Violation::unknown_property("", name)));
-    }
-
-    fn required(&mut self, is_there: bool, name: &'static str) {
-        if !is_there && !self.refused.contains(&name) {
-            self.violations.push(Violation::required(name));
-        }
+            .extend(unknown.map(|name| Violation::unknown_property(self.path, name)));
     }
 
     fn finish(mut self, draft: Draft) -> Result<Draft, Invalid> {
+        self.violations.append(&mut self.missing);
         self.violations.truncate(MAX_VIOLATIONS);
         match (self.violations.is_empty(), self.blank.is_empty()) {
             (true, true) => Ok(draft),
-            (true, false) => Err(Invalid::Blank(self.blank)),
+            (true, false) => Err(Invalid::Blank(self.model, self.blank)),
             (false, _) => Err(Invalid::Schema(self.violations)),
         }
     }
 }
 
-fn pointer(name: &str) -> String {
-    format!("/{name}")
+fn not_external(text: &str, path: impl FnOnce() -> String) -> Option<Violation> {
+    if is_external(text) {
+        return None;
+    }
+    Some(match text.chars().count() > EXTERNAL_CHARS {
+        true => Violation::too_long(path(), EXTERNAL_CHARS, "characters"),
+        false => Violation::new(
+            path(),
+            "pattern",
+            "must NOT be empty, hold control characters, or start or end with white space",
+            json!({}),
+        ),
+    })
 }

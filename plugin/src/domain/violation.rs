@@ -30,10 +30,10 @@ impl Violation {
         }
     }
 
-    pub(crate) fn required(property: &str) -> Self {
+    pub(crate) fn required(path: impl Into<String>, property: &str) -> Self {
         let message = format!("must have required property '{property}'");
         Self::new(
-            "",
+            path,
             "required",
             message,
             json!({ "missingProperty": property }),
@@ -71,6 +71,20 @@ impl Violation {
         Self::new(path, "minItems", message, json!({ "limit": limit }))
     }
 
+    pub(crate) fn duplicate(path: impl Into<String>) -> Self {
+        Self::new(
+            path,
+            "uniqueItems",
+            "must NOT have duplicate items",
+            json!({}),
+        )
+    }
+
+    /// For what can't be changed any more, or has one value only.
+    pub(crate) fn fixed(path: impl Into<String>) -> Self {
+        Self::new(path, "const", "must be equal to constant", json!({}))
+    }
+
     pub(crate) fn below(path: impl Into<String>, minimum: i64) -> Self {
         let info = json!({ "comparison": ">=", "limit": minimum });
         Self::new(path, "minimum", format!("must be >= {minimum}"), info)
@@ -88,6 +102,11 @@ impl Violation {
             false => Self::below(path, i32::MIN.into()),
         }
     }
+}
+
+/// The JSON pointer to a member of the object at `path`.
+pub(crate) fn pointer(path: &str, name: &str) -> String {
+    format!("{path}/{name}")
 }
 
 /// A client's word, short enough to be handed back.

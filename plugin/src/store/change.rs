@@ -1,98 +1,101 @@
-//! Changing and deleting messages.
+//! Changing and deleting things, one or many.
 
 use uuid::Uuid;
 
 use super::attempt::{Step, attempt};
 use super::audit;
 use super::condition::condition;
-use super::scope::{changeable, visible};
-use super::sql::{Sql, literal, optional, text, uuid};
+use super::scope;
+use super::sql::{Sql, id, literal, optional, text, uuid};
+use super::target::{Target, target};
 use crate::domain::caller::Caller;
 use crate::domain::draft::Changes;
-use crate::domain::filter::Condition;
-use crate::ports::{Database, Error, Kind, Transaction, Value};
+use crate::domain::filter::{Condition, Literal};
+use crate::domain::model::{CHANNEL_ID, Change, Entity, FILE_CHANNEL_ID, Model, Property};
+use crate::ports::{Database, Error, Kind, Transaction, Value, ValueRef};
 
-/// Messages of a bulk change that the audit record names one by one.
+/// Things of a bulk change that the audit record names one by one.
 const NAMED: i64 = 100;
 
-/// How a change of one message ended.
+/// How a change of one thing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     Done,
-    /// There is no such message, or not for the caller.
+    /// There is no such thing, or not for the caller.
     Missing,
-    /// The caller sees the message, but may not change it.
+    /// The caller sees the thing, but may not change it.
     Forbidden,
-    /// The message is in another channel than the change says.
-    OtherChannel,
-    /// The caller sees no live message with the parent's id in the channel.
-    NoParent,
+    /// The property has another value already, and keeps it.
+    Fixed(&'static Property),
+    /// The caller sees no live message with the id that is to be named.
+    NoTarget,
 }
 
-/// How a change of many messages ended.
+/// How a change of many things ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BulkChanged {
     Done(u64),
-    OtherChannel,
-    NoParent,
+    Fixed(&'static Property),
+    NoTarget,
+    /// The caller may not add to the message that is to be named.
+    Forbidden,
 }
 
-/// Changes a message. `now` is in microseconds since 1970.
+/// Changes a thing. `now` is in microseconds since 1970.
 pub(crate) fn change(
     db: &impl Database,
     caller: &Caller,
     now: i64,
+    model: &'static Model,
     id: Uuid,
     changes: &Changes,
 ) -> Result<Changed, Error> {
-    let entry = audit::updated(id, changes);
+    let entry = audit::updated(model, id, changes);
     attempt(db, |transaction| {
-        let mut update = update_statement(caller, now, changes);
+        let mut update = update_statement(caller, now, model, changes);
         update.bind(" WHERE m.id = ? AND ", [uuid(id)]);
-        changeable(&mut update, caller);
-        if let Some(channel) = &changes.channel_id {
-            update.bind(" AND m.channel_id = ?", [text(channel)]);
+        scope::changeable(&mut update, caller, model);
+        for (property, value) in &changes.once {
+            update.push(" AND ");
+            unset_or(&mut update, property, value);
         }
-        if let Some(parent) = changes.parent_message_id {
-            // When the caller sees no such parent, the reason may still be that the
-            // caller doesn't see the message either: that comes first.
-            match parent_channel(transaction, caller, parent)? {
-                None => update.push(" AND 1 = 0"),
-                Some(channel) => below(&mut update, parent, channel),
-            };
+        let link = link(transaction, caller, model, changes.link)?;
+        if let Some(link) = &link {
+            update.push(" AND ");
+            link.condition(&mut update, model);
         }
         if update.execute_in(transaction)? == 0 {
-            return why_not(transaction, caller, id, changes).map(Step::Abandon);
+            return why_not(transaction, caller, model, id, changes, link).map(Step::Abandon);
         }
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
     })
 }
 
-/// Deletes a message: it stays in the table, and nobody sees it any more.
+/// Deletes a thing: it stays in the table, and nobody sees it any more.
 pub(crate) fn delete(
     db: &impl Database,
     caller: &Caller,
     now: i64,
+    model: &'static Model,
     id: Uuid,
 ) -> Result<Changed, Error> {
-    let mut update = Sql::new("UPDATE chat_messages AS m SET ");
-    update.bind(
-        "deleted = TRUE, deleted_by = ?, deleted_on = ?, modified_by = ?, modified_on = ? \
-         WHERE m.id = ? AND ",
-        [
-            text(&caller.actor),
-            Value::Timestamp(now),
-            text(&caller.actor),
-            Value::Timestamp(now),
-            uuid(id),
-        ],
-    );
-    changeable(&mut update, caller);
-    let entry = audit::deleted(id);
+    let mut update = delete_statement(caller, now, model);
+    update.bind(" WHERE m.id = ? AND ", [uuid(id)]);
+    scope::deletable(&mut update, caller, model);
+    let entry = audit::deleted(model, id);
     attempt(db, |transaction| {
         if update.execute_in(transaction)? == 0 {
-            return why_not(transaction, caller, id, &Changes::default()).map(Step::Abandon);
+            let mut sql = Sql::new("SELECT m.id FROM ");
+            sql.push(model.table)
+                .bind(" AS m WHERE m.id = ? AND ", [uuid(id)]);
+            scope::visible(&mut sql, caller, model);
+            return Ok(Step::Abandon(
+                match sql.query_in(transaction, &[Kind::Uuid])?.is_empty() {
+                    true => Changed::Missing,
+                    false => Changed::Forbidden,
+                },
+            ));
         }
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
@@ -100,137 +103,276 @@ pub(crate) fn delete(
 }
 
 /// Changes what fulfils a condition, as far as the caller may. Either all of it or, when
-/// one message of it is in the wrong channel, nothing.
+/// one thing of it has to stay as it is, nothing.
 pub(crate) fn change_all(
     db: &impl Database,
     caller: &Caller,
     now: i64,
+    model: &'static Model,
     wanted: Option<&Condition>,
     changes: &Changes,
 ) -> Result<BulkChanged, Error> {
-    let dialect = || db.dialect();
     let scoped = |sql: &mut Sql| {
-        changeable(sql, caller);
-        if let Some(wanted) = wanted {
-            sql.push(" AND ");
-            condition(sql, wanted, &dialect);
-        }
+        scope::changeable(sql, caller, model);
+        narrowed(db, sql, wanted);
     };
-    let elsewhere = |transaction: &mut _, channel: &str| -> Result<bool, Error> {
-        let mut sql = Sql::new("SELECT m.id FROM chat_messages AS m WHERE ");
+    let exists_unless = |transaction: &mut _, but: &dyn Fn(&mut Sql)| -> Result<bool, Error> {
+        let mut sql = Sql::new("SELECT m.id FROM ");
+        sql.push(model.table).push(" AS m WHERE ");
         scoped(&mut sql);
-        sql.bind(" AND m.channel_id <> ? LIMIT 1", [text(channel)]);
+        sql.push(" AND NOT ");
+        but(&mut sql);
+        sql.push(" LIMIT 1");
         Ok(!sql.query_in(transaction, &[Kind::Uuid])?.is_empty())
     };
     attempt(db, |transaction| {
-        let mut update = update_statement(caller, now, changes);
+        let mut update = update_statement(caller, now, model, changes);
         update.push(" WHERE ");
         scoped(&mut update);
-        if let Some(channel) = &changes.channel_id {
-            if elsewhere(transaction, channel)? {
-                return Ok(Step::Abandon(BulkChanged::OtherChannel));
+        for (property, value) in &changes.once {
+            if exists_unless(transaction, &|sql| unset_or(sql, property, value))? {
+                return Ok(Step::Abandon(BulkChanged::Fixed(property)));
             }
-            update.bind(" AND m.channel_id = ?", [text(channel)]);
+            update.push(" AND ");
+            unset_or(&mut update, property, value);
         }
-        if let Some(parent) = changes.parent_message_id {
-            match parent_channel(transaction, caller, parent)? {
-                Some(channel) if !elsewhere(transaction, &channel)? => {
-                    below(&mut update, parent, channel)
+        match link(transaction, caller, model, changes.link)? {
+            None => {}
+            Some(Link::Nowhere) => return Ok(Step::Abandon(BulkChanged::NoTarget)),
+            Some(Link::Forbidden) => return Ok(Step::Abandon(BulkChanged::Forbidden)),
+            Some(link) => {
+                if exists_unless(transaction, &|sql| link.channel(sql, model))? {
+                    return Ok(Step::Abandon(BulkChanged::NoTarget));
                 }
-                _ => return Ok(Step::Abandon(BulkChanged::NoParent)),
-            };
+                update.push(" AND ");
+                link.condition(&mut update, model);
+            }
         }
-        let mut select = Sql::new("SELECT m.id FROM chat_messages AS m WHERE ");
-        scoped(&mut select);
-        select.bind(" LIMIT ?", [Value::Integer(NAMED + 1)]);
-        let ids = ids(select.query_in(transaction, &[Kind::Uuid])?);
-        if ids.is_empty() {
-            return Ok(Step::Abandon(BulkChanged::Done(0)));
-        }
-        let named = (ids.len() as i64 <= NAMED).then_some(ids.as_slice());
-        if let Some(ids) = named {
-            // What comes in between is left alone, so that the record is complete.
-            update
-                .push(" AND m.id IN ")
-                .bind_list(ids.iter().copied().map(uuid));
-        }
-        let count = update.execute_in(transaction)?;
-        transaction.audit(&audit::updated_many(count, named, changes))?;
-        Ok(Step::Commit(BulkChanged::Done(count)))
+        let ids = ids(transaction, model, &scoped)?;
+        let entry =
+            |count, named: Option<&[Uuid]>| audit::updated_many(model, count, named, changes);
+        finish(transaction, update, &ids, entry)
     })
 }
 
-fn update_statement(caller: &Caller, now: i64, changes: &Changes) -> Sql {
-    let mut sql = Sql::new("UPDATE chat_messages AS m SET ");
-    sql.bind(
-        "modified_by = ?, modified_on = ?",
+/// Deletes what fulfils a condition, as far as the caller may.
+pub(crate) fn delete_all(
+    db: &impl Database,
+    caller: &Caller,
+    now: i64,
+    model: &'static Model,
+    wanted: &Condition,
+) -> Result<u64, Error> {
+    let scoped = |sql: &mut Sql| {
+        scope::deletable(sql, caller, model);
+        narrowed(db, sql, Some(wanted));
+    };
+    let done = attempt(db, |transaction| {
+        let mut update = delete_statement(caller, now, model);
+        update.push(" WHERE ");
+        scoped(&mut update);
+        let ids = ids(transaction, model, &scoped)?;
+        let entry = |count, named: Option<&[Uuid]>| audit::deleted_many(model, count, named);
+        finish(transaction, update, &ids, entry)
+    })?;
+    match done {
+        BulkChanged::Done(count) => Ok(count),
+        BulkChanged::Fixed(_) | BulkChanged::NoTarget | BulkChanged::Forbidden => Ok(0),
+    }
+}
+
+/// Runs a bulk statement and records it. When the things are few, they are named, and
+/// what comes in between is left alone, so that the record is complete.
+fn finish(
+    transaction: &mut impl Transaction,
+    mut update: Sql,
+    ids: &[Uuid],
+    entry: impl Fn(u64, Option<&[Uuid]>) -> crate::ports::Entry,
+) -> Result<Step<BulkChanged>, Error> {
+    if ids.is_empty() {
+        return Ok(Step::Abandon(BulkChanged::Done(0)));
+    }
+    let named = (ids.len() as i64 <= NAMED).then_some(ids);
+    if let Some(ids) = named {
+        update
+            .push(" AND m.id IN ")
+            .bind_list(ids.iter().copied().map(uuid));
+    }
+    let count = update.execute_in(transaction)?;
+    transaction.audit(&entry(count, named))?;
+    Ok(Step::Commit(BulkChanged::Done(count)))
+}
+
+/// What a bulk statement is about to touch: at most one more than can be named.
+fn ids(
+    transaction: &mut impl Transaction,
+    model: &Model,
+    scoped: &impl Fn(&mut Sql),
+) -> Result<Vec<Uuid>, Error> {
+    let mut select = Sql::new("SELECT m.id FROM ");
+    select.push(model.table).push(" AS m WHERE ");
+    scoped(&mut select);
+    select.bind(" LIMIT ?", [Value::Integer(NAMED + 1)]);
+    let rows = select.query_in(transaction, &[Kind::Uuid])?;
+    Ok(rows.iter(1).filter_map(|row| id(row.get(0))).collect())
+}
+
+fn narrowed(db: &impl Database, sql: &mut Sql, wanted: Option<&Condition>) {
+    if let Some(wanted) = wanted {
+        sql.push(" AND ");
+        condition(sql, wanted, None, &|| db.dialect());
+    }
+}
+
+fn update_statement(caller: &Caller, now: i64, model: &Model, changes: &Changes) -> Sql {
+    let mut sql = Sql::new("UPDATE ");
+    sql.push(model.table).bind(
+        " AS m SET modified_by = ?, modified_on = ?",
         [text(&caller.actor), Value::Timestamp(now)],
     );
-    for (property, value) in &changes.set {
+    let once = changes
+        .once
+        .iter()
+        .map(|(property, it)| (property, Some(it)));
+    let set = changes
+        .set
+        .iter()
+        .map(|(property, it)| (property, it.as_ref()));
+    for (property, value) in set.chain(once) {
         sql.push(", ")
             .push(property.column_name())
-            .bind(" = ?", [optional(value.as_ref(), literal)]);
+            .bind(" = ?", [optional(value, literal)]);
     }
     sql
 }
 
-/// The channel of a message that the caller sees.
-fn parent_channel(
-    transaction: &mut impl Transaction,
-    caller: &Caller,
-    parent: Uuid,
-) -> Result<Option<String>, Error> {
-    let mut sql = Sql::new("SELECT m.channel_id FROM chat_messages AS m WHERE ");
-    sql.bind("m.id = ? AND ", [uuid(parent)]);
-    visible(&mut sql, caller, None);
-    let row = sql.query_in(transaction, &[Kind::Text])?.pop();
-    Ok(row.and_then(|row| match row.into_iter().next() {
-        Some(Value::Text(channel)) => Some(channel),
-        _ => None,
-    }))
+fn delete_statement(caller: &Caller, now: i64, model: &Model) -> Sql {
+    let mut sql = Sql::new("UPDATE ");
+    sql.push(model.table).bind(
+        " AS m SET deleted = TRUE, deleted_by = ?, deleted_on = ?, modified_by = ?, \
+         modified_on = ?",
+        [
+            text(&caller.actor),
+            Value::Timestamp(now),
+            text(&caller.actor),
+            Value::Timestamp(now),
+        ],
+    );
+    if model.entity == Entity::Recipient {
+        sql.push(", holder_id = NULL");
+    }
+    sql
 }
 
-/// Only messages that can be replies to `parent`.
-fn below(update: &mut Sql, parent: Uuid, channel: String) -> &mut Sql {
-    update.bind(
-        " AND m.channel_id = ? AND m.id <> ?",
-        [Value::Text(channel), uuid(parent)],
-    )
+/// A property that isn't set yet, or is what it is to be. Nobody sets what is the own id
+/// of another. Never NULL, since it may be negated.
+fn unset_or(sql: &mut Sql, property: &Property, value: &Literal) {
+    sql.push("(").push(property.column);
+    if property.nullable {
+        sql.push(match property.change {
+            Change::Own => " IS NOT NULL AND ",
+            _ => " IS NULL OR ",
+        });
+        sql.push(property.column);
+    }
+    sql.bind(" = ?)", [literal(value)]);
+}
+
+/// The message that things are to name.
+enum Link {
+    To {
+        message: Uuid,
+        channel: String,
+    },
+    /// The caller sees no such message.
+    Nowhere,
+    /// The caller sees the message, and may not add to it.
+    Forbidden,
+}
+
+impl Link {
+    /// The things whose channel is the message's.
+    fn channel(&self, sql: &mut Sql, model: &Model) {
+        match self {
+            // When the caller sees no such message, the reason may still be that the
+            // caller doesn't see the thing either: that comes first.
+            Self::Nowhere | Self::Forbidden => {
+                sql.push("(1 = 0)");
+            }
+            Self::To { channel, .. } => {
+                let property = match model.entity {
+                    Entity::File => &FILE_CHANNEL_ID,
+                    Entity::Message | Entity::Recipient => &CHANNEL_ID,
+                };
+                unset_or(sql, property, &Literal::Text(channel.clone()));
+            }
+        }
+    }
+
+    /// The things that can be linked to the message: no message answers itself.
+    fn condition(&self, sql: &mut Sql, model: &Model) {
+        self.channel(sql, model);
+        if let (Self::To { message, .. }, Entity::Message) = (self, model.entity) {
+            sql.bind(" AND m.id <> ?", [uuid(*message)]);
+        }
+    }
+}
+
+fn link(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    model: &Model,
+    message: Option<Uuid>,
+) -> Result<Option<Link>, Error> {
+    let Some(message) = message else {
+        return Ok(None);
+    };
+    Ok(Some(match target(transaction, caller, message)? {
+        None => Link::Nowhere,
+        // To answer is for everybody who sees the message, to add to it is not.
+        Some(Target { may_add: false, .. }) if model.entity == Entity::File => Link::Forbidden,
+        Some(Target { channel, .. }) => Link::To { message, channel },
+    }))
 }
 
 /// Why a change has matched nothing.
 fn why_not(
     transaction: &mut impl Transaction,
     caller: &Caller,
+    model: &'static Model,
     id: Uuid,
     changes: &Changes,
+    link: Option<Link>,
 ) -> Result<Changed, Error> {
-    let mut sql = Sql::new("SELECT m.channel_id, CASE WHEN ");
-    changeable(&mut sql, caller);
-    sql.bind(
-        " THEN 1 ELSE 0 END FROM chat_messages AS m WHERE m.id = ? AND ",
-        [uuid(id)],
-    );
-    visible(&mut sql, caller, None);
-    let rows = sql.query_in(transaction, &[Kind::Text, Kind::Integer])?;
-    Ok(match rows.first().map(Vec::as_slice) {
-        Some([_, Value::Integer(0)]) => Changed::Forbidden,
-        Some([Value::Text(channel), _])
-            if changes.channel_id.as_ref().is_some_and(|it| it != channel) =>
-        {
-            Changed::OtherChannel
-        }
-        Some(_) if changes.parent_message_id.is_some() => Changed::NoParent,
-        // None: or the message came to be changeable just now, which the caller can't
-        // tell from coming a moment later.
-        _ => Changed::Missing,
-    })
-}
-
-fn ids(rows: Vec<Vec<Value>>) -> Vec<Uuid> {
-    let id = |row: Vec<Value>| match row.first() {
-        Some(Value::Uuid((high, low))) => Some(Uuid::from_u64_pair(*high, *low)),
-        _ => None,
+    let mut sql = Sql::new("SELECT CASE WHEN ");
+    scope::changeable(&mut sql, caller, model);
+    sql.push(" THEN 1 ELSE 0 END");
+    for (property, value) in &changes.once {
+        sql.push(", CASE WHEN ");
+        unset_or(&mut sql, property, value);
+        sql.push(" THEN 1 ELSE 0 END");
+    }
+    sql.push(" FROM ")
+        .push(model.table)
+        .bind(" AS m WHERE m.id = ? AND ", [uuid(id)]);
+    scope::visible(&mut sql, caller, model);
+    let kinds = vec![Kind::Integer; 1 + changes.once.len()];
+    let rows = sql.query_in(transaction, &kinds)?;
+    let Some(row) = rows.first() else {
+        return Ok(Changed::Missing);
     };
-    rows.into_iter().filter_map(id).collect()
+    let no = ValueRef::Integer(0);
+    if row.get(0) == no {
+        return Ok(Changed::Forbidden);
+    }
+    let once = changes.once.iter().zip(1..);
+    let mut fixed = once.filter(|(_, place)| row.get(*place) == no);
+    Ok(match (fixed.next(), link) {
+        (Some(((property, _), _)), _) => Changed::Fixed(property),
+        (None, Some(Link::Forbidden)) => Changed::Forbidden,
+        (None, Some(_)) => Changed::NoTarget,
+        // The thing came to be changeable just now, which the caller can't tell from
+        // coming a moment later.
+        (None, None) => Changed::Missing,
+    })
 }

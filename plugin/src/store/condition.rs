@@ -1,17 +1,28 @@
 //! `where` as SQL.
 
 use super::sql::{Sql, literal};
-use crate::domain::filter::{Comparison, Condition, Test};
+use crate::domain::filter::{Comparison, Condition, Literal, Test};
 use crate::domain::model::Property;
 use crate::domain::pattern::{Like, Regexp};
 use crate::ports::{Dialect, Value};
 
 /// Adds a condition, in brackets where it needs them. The dialect is asked for only
-/// where a pattern makes a difference.
-pub(super) fn condition(sql: &mut Sql, condition: &Condition, dialect: &impl Fn() -> Dialect) {
+/// where a pattern makes a difference. The comparison with `known`, if it is a part of
+/// the condition, is left out: the statement says it already.
+pub(super) fn condition(
+    sql: &mut Sql,
+    condition: &Condition,
+    known: Option<&Literal>,
+    dialect: &impl Fn() -> Dialect,
+) {
     match condition {
-        Condition::All(list) => group(sql, list, " AND ", "1 = 1", dialect),
-        Condition::Any(list) => group(sql, list, " OR ", "1 = 0", dialect),
+        Condition::All(list) => group(sql, list, (" AND ", "1 = 1"), known, dialect),
+        Condition::Any(list) => group(sql, list, (" OR ", "1 = 0"), known, dialect),
+        Condition::Property(_, Test::Compare(Comparison::Equal, value))
+            if known.is_some_and(|known| std::ptr::eq(known, value)) =>
+        {
+            sql.push("1 = 1");
+        }
         Condition::Property(property, it) => test(sql, property, it, dialect),
     }
 }
@@ -19,8 +30,8 @@ pub(super) fn condition(sql: &mut Sql, condition: &Condition, dialect: &impl Fn(
 fn group(
     sql: &mut Sql,
     list: &[Condition],
-    operator: &'static str,
-    empty: &'static str,
+    (operator, empty): (&'static str, &'static str),
+    known: Option<&Literal>,
     dialect: &impl Fn() -> Dialect,
 ) {
     let Some((first, rest)) = list.split_first() else {
@@ -28,13 +39,13 @@ fn group(
         return;
     };
     if rest.is_empty() {
-        return condition(sql, first, dialect);
+        return condition(sql, first, known, dialect);
     }
     sql.push("(");
-    condition(sql, first, dialect);
+    condition(sql, first, known, dialect);
     for next in rest {
         sql.push(operator);
-        condition(sql, next, dialect);
+        condition(sql, next, known, dialect);
     }
     sql.push(")");
 }

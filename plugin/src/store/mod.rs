@@ -7,10 +7,14 @@ mod change;
 mod condition;
 mod create;
 pub(crate) mod migrations;
+mod order;
 mod read;
 mod scope;
 mod sql;
+mod target;
 
-pub(crate) use change::{BulkChanged, Changed, change, change_all, delete};
-pub(crate) use create::{Created, Stamp, create};
-pub(crate) use read::{count, find, page};
+pub(crate) use change::{BulkChanged, Changed, change, change_all, delete, delete_all};
+pub(crate) use create::{
+    Created, Stamp, create_file, create_files, create_message, create_recipient,
+};
+pub(crate) use read::{Page, count, find, page};

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::filter::Literal;
 use crate::domain::model::{Property, Type};
-use crate::ports::{Database, Error, Kind, Row, Transaction, Value};
+use crate::ports::{Database, Error, Kind, Rows, Transaction, Value, ValueRef};
 
 /// Text and parameters. The text is put together from what stands in this program
 /// alone (`&'static str`), so nothing that a client sent can get into it.
@@ -64,7 +64,7 @@ impl Sql {
         self
     }
 
-    pub(super) fn query(&self, db: &impl Database, columns: &[Kind]) -> Result<Vec<Row>, Error> {
+    pub(super) fn query(&self, db: &impl Database, columns: &[Kind]) -> Result<Rows, Error> {
         db.query(&self.text, &self.params, columns)
     }
 
@@ -72,7 +72,7 @@ impl Sql {
         &self,
         transaction: &mut impl Transaction,
         columns: &[Kind],
-    ) -> Result<Vec<Row>, Error> {
+    ) -> Result<Rows, Error> {
         transaction.query(&self.text, &self.params, columns)
     }
 
@@ -89,7 +89,13 @@ pub(super) fn kind(property: &Property) -> Kind {
         Type::Text => Kind::Text,
         Type::Uuid => Kind::Uuid,
         Type::Time => Kind::Timestamp,
+        // Kept as text, so that a client gets what it gave.
+        Type::Json => Kind::Text,
     }
+}
+
+pub(super) fn kinds(properties: &[&'static Property]) -> Vec<Kind> {
+    properties.iter().map(|property| kind(property)).collect()
 }
 
 pub(super) fn text(value: &str) -> Value {
@@ -108,8 +114,15 @@ pub(super) fn literal(value: &Literal) -> Value {
     match value {
         Literal::Boolean(value) => Value::Boolean(*value),
         Literal::Integer(value) => Value::Integer(*value),
-        Literal::Text(value) => text(value),
+        Literal::Text(value) | Literal::Json(value) => text(value),
         Literal::Uuid(id) => uuid(*id),
         Literal::Time(micros) => Value::Timestamp(*micros),
+    }
+}
+
+pub(super) fn id(value: ValueRef<'_>) -> Option<Uuid> {
+    match value {
+        ValueRef::Uuid((high, low)) => Some(Uuid::from_u64_pair(high, low)),
+        _ => None,
     }
 }

@@ -646,29 +646,43 @@ fn conditions_are_never_overlooked() {
 }
 
 #[test]
-fn nothing_can_be_included_yet() {
+fn inclusions_that_are_none() {
     let service = Service::new();
     let ann = service.user("ann");
+    let nested = |depth: usize| {
+        let mut include = json!("messages");
+        for _ in 1..depth {
+            include = json!([{"relation": "messages", "scope": {"include": include}}]);
+        }
+        include
+    };
+    let many = json!([{"relation": "messages", "scope": {"include": [
+        "messages", "messageRecipients", "attachmentFiles", "parentMessage",
+    ]}}, {"relation": "parentMessage", "scope": {"include": [
+        "messages", "messageRecipients", "attachmentFiles", "parentMessage",
+    ]}}, "messageRecipients"]);
     for (include, message) in [
-        (
-            json!(["messages"]),
-            "The relation \"messages\" can't be included yet",
-        ),
-        (
-            json!([{"relation": "parentMessage"}]),
-            "The relation \"parentMessage\" can't be included yet",
-        ),
         (
             json!(["messageFiles"]),
             "There is no relation \"messageFiles\"",
         ),
-        (
-            json!("messageRecipients"),
-            "The relation \"messageRecipients\" can't be included yet",
-        ),
         (json!([5]), "\"include\" takes names of relations"),
+        (
+            json!([{"scope": {}}]),
+            "\"include\" takes names of relations",
+        ),
+        (
+            json!([{"relation": 7}]),
+            "\"include\" takes names of relations",
+        ),
+        (
+            json!(["messages", {"relation": "messages"}]),
+            "The relation \"messages\" is included twice",
+        ),
+        (nested(5), "Relations can be included 4 deep"),
+        (many, "At most 10 relations can be included"),
     ] {
-        for path in ["/messages", "/messages/x"] {
+        for path in ["/messages", "/messages/x", "/messages/x/messages"] {
             let answer = ann.get(&format!(
                 "{path}?filter={}",
                 encoded(&json!({"include": include}))
@@ -681,4 +695,37 @@ fn nothing_can_be_included_yet() {
         }
     }
     assert_eq!(ann.get("/messages?filter={\"include\":[]}").status, 200);
+    for (include, path, code) in [
+        (
+            json!([{"relation": "messages", "scope": 1}]),
+            "/include/0/scope",
+            "type",
+        ),
+        (
+            json!([{"relation": "messages", "extra": 1}]),
+            "/include/0",
+            "additionalProperties",
+        ),
+        (
+            json!([{"relation": "messageRecipients", "scope": {"where": {"body": "x"}}}]),
+            "/include/0/scope/where",
+            "additionalProperties",
+        ),
+        (
+            json!({"relation": "messages", "scope": {"limit": 0}}),
+            "/include/0/scope/limit",
+            "minimum",
+        ),
+    ] {
+        let answer = ann.get(&format!(
+            "/messages?filter={}",
+            encoded(&json!({"include": include}))
+        ));
+        let details = &answer.json["error"]["details"][0];
+        assert_eq!(
+            (answer.status, &details["path"], &details["code"]),
+            (400, &json!(path), &json!(code)),
+            "{include}"
+        );
+    }
 }

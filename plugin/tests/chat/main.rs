@@ -3,9 +3,13 @@
 
 mod errors;
 mod faults;
+mod files;
 mod filter;
+mod inclusion;
 mod messages;
 mod oracle;
 mod plan;
+mod recipients;
+mod replies;
 mod scope;
 mod support;

@@ -1,5 +1,6 @@
 //! The plans of SQLite: a page of a channel is a range of an index.
 
+use chat::ports::Value;
 use serde_json::json;
 
 use crate::support::{Param, Service, User, encoded, join};
@@ -26,17 +27,41 @@ fn scene() -> Service {
     service
 }
 
-fn plan(user: &User, path: &str) -> Vec<String> {
+/// The plans of all statements of a request.
+fn plans(user: &User, path: &str) -> Vec<Vec<String>> {
     let world = &user.service.0;
+    world.statements.borrow_mut().clear();
     assert_eq!(user.get(path).status, 200);
-    let (statement, params) = world.statements.borrow().last().unwrap().clone();
-    let mut explain = world
-        .connection
-        .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
-        .unwrap();
-    let params = rusqlite::params_from_iter(params.iter().map(Param));
-    let rows = explain.query_map(params, |row| row.get(3)).unwrap();
-    rows.collect::<Result<_, _>>().unwrap()
+    let statements = world.statements.take();
+    let plan = |(statement, params): &(String, Vec<Value>)| {
+        let mut explain = world
+            .connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
+            .unwrap();
+        let params = rusqlite::params_from_iter(params.iter().map(Param));
+        let rows = explain.query_map(params, |row| row.get(3)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    statements.iter().map(plan).collect()
+}
+
+fn plan(user: &User, path: &str) -> Vec<String> {
+    plans(user, path).remove(0)
+}
+
+/// Who is no member gets what is theirs by other indexes, and walks no channel.
+fn outsider(plan: &[String]) {
+    for access in [
+        "SEARCH s USING INDEX chat_messages_by_sender (tenant_id=? AND created_by=? AND channel_id=? AND deleted=?)",
+        "SEARCH t USING INDEX chat_messages_by_addressee (tenant_id=? AND to_user_id=? AND channel_id=? AND deleted=?)",
+        "SEARCH r USING COVERING INDEX chat_recipients_by_holder (tenant_id=? AND holder_id=? AND channel_id=?)",
+        "SEARCH g USING INDEX sqlite_autoindex_chat_messages_1 (id=?)",
+    ] {
+        assert!(
+            plan.iter().any(|step| step.contains(access)),
+            "{access}: {plan:#?}"
+        );
+    }
 }
 
 fn uses(plan: &[String], access: &str) {
@@ -66,8 +91,11 @@ fn a_page_of_a_channel_is_a_range_of_an_index() {
             }
             let filter = json!({"where": condition, "order": order, "limit": 20});
             let path = format!("/messages?filter={}", encoded(&filter));
-            for user in ["ann", "bob", "eve"] {
-                uses(&plan(&service.user(user), &path), range);
+            for (user, statements) in [("ann", 1), ("bob", 1), ("eve", 2)] {
+                let plans = plans(&service.user(user), &path);
+                assert_eq!(plans.len(), statements, "{user}");
+                uses(&plans[0], range);
+                plans.get(1).into_iter().for_each(|plan| outsider(plan));
             }
         }
     }

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use chat::api::{self, Body, Field, Request, ResponseBody};
 use chat::ports::{
     Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Row, Transaction, Value,
+    Rows, Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef as Stored};
 use rusqlite::{Connection, ToSql, ffi, params_from_iter};
 use serde_json::{Value as Json, json};
 
@@ -75,7 +75,7 @@ impl Service {
         User {
             service: self.clone(),
             claims: Some(json!({
-                "userTenantId": id, "tenantId": "t", "permissions": ["1", "2", "3", "4"],
+                "userTenantId": id, "tenantId": "t", "permissions": permissions(&[]),
             })),
         }
     }
@@ -106,10 +106,7 @@ impl User {
     }
 
     pub(crate) fn moderator(self) -> Self {
-        self.claim(
-            "permissions",
-            json!(["1", "2", "3", "4", "ModerateMessage"]),
-        )
+        self.claim("permissions", permissions(&["ModerateMessage"]))
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -207,11 +204,36 @@ impl User {
         answer.json.as_array().unwrap().iter().map(body).collect()
     }
 
+    /// Posts what has to succeed, and gives its answer.
+    pub(crate) fn make(&self, path: &str, body: Json) -> Json {
+        let answer = self.post(path, body);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json
+    }
+
+    /// Gets what has to be there.
+    pub(crate) fn read(&self, path: &str) -> Json {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.json
+    }
+
     pub(crate) fn count(&self, condition: Json) -> u64 {
         let answer = self.get(&format!("/messages/count?where={}", encoded(&condition)));
         assert_eq!(answer.status, 200, "{condition}: {}", answer.text);
         answer.json["count"].as_u64().unwrap()
     }
+}
+
+fn permissions(more: &[&str]) -> Json {
+    let files = [
+        "CreateAttachmentFile",
+        "ViewAttachmentFile",
+        "UpdateAttachmentFile",
+        "DeleteAttachmentFile",
+    ];
+    let numbers = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    json!([&numbers[..], &files, more].concat())
 }
 
 /// Adds a member to a channel, for which there is no route yet.
@@ -281,24 +303,20 @@ impl World {
         self.fault()
     }
 
-    fn query(
-        &self,
-        statement: &str,
-        params: &[Value],
-        columns: &[Kind],
-    ) -> Result<Vec<Row>, Error> {
+    fn query(&self, statement: &str, params: &[Value], columns: &[Kind]) -> Result<Rows, Error> {
         self.note(statement, params)?;
         let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
         assert_eq!(prepared.column_count(), columns.len(), "{statement}");
-        let rows = prepared.query_map(params_from_iter(params.iter().map(Param)), |row| {
-            let columns = columns.iter().enumerate();
-            columns
-                .map(|(index, kind)| Ok(read(row.get_ref(index)?, *kind)))
-                .collect()
-        });
-        rows.map_err(error)?
-            .collect::<Result<_, _>>()
-            .map_err(error)
+        let mut found = prepared
+            .query(params_from_iter(params.iter().map(Param)))
+            .map_err(error)?;
+        let mut rows = Rows::default();
+        while let Some(row) = found.next().map_err(error)? {
+            for (index, kind) in columns.iter().enumerate() {
+                rows.push(read(row.get_ref(index).map_err(error)?, *kind));
+            }
+        }
+        Ok(rows)
     }
 }
 
@@ -309,12 +327,7 @@ impl Database for Ports {
         Dialect::Sqlite
     }
 
-    fn query(
-        &self,
-        statement: &str,
-        params: &[Value],
-        columns: &[Kind],
-    ) -> Result<Vec<Row>, Error> {
+    fn query(&self, statement: &str, params: &[Value], columns: &[Kind]) -> Result<Rows, Error> {
         self.world.query(statement, params, columns)
     }
 
@@ -344,7 +357,7 @@ impl Transaction for Open {
         statement: &str,
         params: &[Value],
         columns: &[Kind],
-    ) -> Result<Vec<Row>, Error> {
+    ) -> Result<Rows, Error> {
         self.world.query(statement, params, columns)
     }
 
@@ -447,7 +460,7 @@ pub(crate) struct Param<'a>(pub(crate) &'a Value);
 impl ToSql for Param<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0 {
-            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Null => ToSqlOutput::Borrowed(Stored::Null),
             Value::Boolean(value) => i64::from(*value).into(),
             Value::Integer(value) | Value::Timestamp(value) => (*value).into(),
             Value::Real(value) => (*value).into(),
@@ -461,18 +474,16 @@ impl ToSql for Param<'_> {
     }
 }
 
-fn read(value: ValueRef<'_>, kind: Kind) -> Value {
+fn read(value: Stored<'_>, kind: Kind) -> ValueRef<'_> {
     match (kind, value) {
-        (_, ValueRef::Null) => Value::Null,
-        (Kind::Boolean, ValueRef::Integer(value)) => Value::Boolean(value != 0),
-        (Kind::Integer, ValueRef::Integer(value)) => Value::Integer(value),
-        (Kind::Timestamp, ValueRef::Integer(value)) => Value::Timestamp(value),
-        (Kind::Text, ValueRef::Text(value)) => {
-            Value::Text(String::from_utf8(value.to_vec()).unwrap())
-        }
-        (Kind::Uuid, ValueRef::Blob(value)) => {
+        (_, Stored::Null) => ValueRef::Null,
+        (Kind::Boolean, Stored::Integer(value)) => ValueRef::Boolean(value != 0),
+        (Kind::Integer, Stored::Integer(value)) => ValueRef::Integer(value),
+        (Kind::Timestamp, Stored::Integer(value)) => ValueRef::Timestamp(value),
+        (Kind::Text, Stored::Text(value)) => ValueRef::Text(std::str::from_utf8(value).unwrap()),
+        (Kind::Uuid, Stored::Blob(value)) => {
             let id = u128::from_be_bytes(value.try_into().unwrap());
-            Value::Uuid(((id >> 64) as u64, id as u64))
+            ValueRef::Uuid(((id >> 64) as u64, id as u64))
         }
         other => panic!("a column that is not of its kind: {other:?}"),
     }

@@ -57,6 +57,19 @@ pub(crate) enum Comparison {
 }
 
 impl Condition {
+    /// A property that has to have a value.
+    pub(crate) fn equal(property: &'static Property, value: Literal) -> Self {
+        Self::Property(property, Test::Compare(Comparison::Equal, value))
+    }
+
+    /// One condition, and another one if there is one.
+    pub(crate) fn both(one: Self, other: Option<Self>) -> Self {
+        match other {
+            None => one,
+            Some(other) => Self::All(vec![one, other]),
+        }
+    }
+
     /// The one value that the condition allows for a property, where that can be told
     /// at sight.
     pub(crate) fn pinned(&self, wanted: &Property) -> Option<&Literal> {

@@ -1,6 +1,6 @@
 //! A value that a property is compared with.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::model::{Property, Type};
@@ -17,6 +17,8 @@ pub(crate) enum Literal {
     Uuid(Uuid),
     /// Microseconds since 1970.
     Time(i64),
+    /// A JSON text.
+    Json(String),
 }
 
 impl Literal {
@@ -41,6 +43,10 @@ impl Literal {
             Type::Time => instant(value)
                 .map(Self::Time)
                 .ok_or_else(|| Violation::wrong_format(path, "date-time")),
+            Type::Json => {
+                let message = format!("`{}` can't be compared with anything", property.name);
+                Err(Violation::new(path, "operator", message, json!({})))
+            }
         }
     }
 }

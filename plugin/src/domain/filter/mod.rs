@@ -2,6 +2,7 @@
 //! ignored condition would widen what a request reads or writes.
 
 mod condition;
+mod inclusion;
 mod literal;
 mod query;
 mod selection;
@@ -9,11 +10,12 @@ mod selection;
 use serde_json::{Map, Value, json};
 
 pub(crate) use condition::{Comparison, Condition, Test};
+pub(crate) use inclusion::Inclusion;
 pub(crate) use literal::Literal;
 pub(crate) use selection::{Direction, Order};
 
 use super::model::{Model, Property};
-use super::violation::Violation;
+use super::violation::{Violation, pointer};
 
 /// The rows of a page when the filter doesn't say.
 pub(crate) const DEFAULT_LIMIT: i64 = 100;
@@ -30,10 +32,12 @@ pub(crate) struct Filter {
     pub(crate) properties: Vec<&'static Property>,
     /// Empty stands for the model's own order.
     pub(crate) order: Vec<Order>,
-    /// From 1 to `MAX_LIMIT`.
-    pub(crate) limit: i64,
+    /// From 1 to `MAX_LIMIT`, or none given.
+    pub(crate) limit: Option<i64>,
     /// Not negative.
     pub(crate) skip: i64,
+    /// What belongs to the rows, and is wanted with them.
+    pub(crate) include: Vec<Inclusion>,
 }
 
 /// Why a filter is refused.
@@ -63,50 +67,82 @@ pub(crate) enum Scope {
 }
 
 impl Filter {
+    /// Everything there is of a model.
+    pub(crate) fn new(model: &'static Model) -> Self {
+        Self {
+            condition: None,
+            properties: model.properties.iter().collect(),
+            order: Vec::new(),
+            limit: None,
+            skip: 0,
+            include: Vec::new(),
+        }
+    }
+
     /// Reads the parameter `filter` of a query string.
     pub(crate) fn from_query(
         model: &'static Model,
         query: Option<&str>,
         scope: Scope,
     ) -> Result<Self, Refusal> {
-        let mut filter = Self {
-            condition: None,
-            properties: model.properties.iter().collect(),
-            order: Vec::new(),
-            limit: DEFAULT_LIMIT,
-            skip: 0,
-        };
         let object = object(query, "filter")?;
         refuse_sibling(query, "where", "filter")?;
-        let Some(object) = object else {
-            return Ok(filter);
-        };
+        match object {
+            None => Ok(Self::new(model)),
+            Some(object) => Self::parse(model, &object, scope, &mut inclusion::Budget::new(), ""),
+        }
+    }
+
+    /// `path` is where the object stands in the parameter.
+    fn parse(
+        model: &'static Model,
+        object: &Map<String, Value>,
+        scope: Scope,
+        budget: &mut inclusion::Budget,
+        path: &str,
+    ) -> Result<Self, Refusal> {
+        let mut filter = Self::new(model);
         let mut offset = 0;
-        for (key, value) in &object {
+        for (key, value) in object {
+            let path = pointer(path, key);
             let read = match key.as_str() {
-                "where" if scope == Scope::Many => condition::parse(model, value, "/where")
+                "where" if scope == Scope::Many => condition::parse(model, value, &path)
                     .map(|condition| filter.condition = Some(condition)),
-                "fields" => selection::fields(model, value).map(|it| filter.properties = it),
-                "order" => selection::order(model, value).map(|order| filter.order = order),
-                "limit" => selection::at_least(value, "/limit", 1)
-                    .map(|limit| filter.limit = limit.min(MAX_LIMIT)),
-                "skip" => selection::at_least(value, "/skip", 0).map(|skip| filter.skip = skip),
-                "offset" => selection::at_least(value, "/offset", 0).map(|it| offset = it),
+                "fields" => selection::fields(model, value, &path).map(|it| filter.properties = it),
+                "order" => selection::order(model, value, &path).map(|it| filter.order = it),
+                "limit" => selection::at_least(value, &path, 1)
+                    .map(|limit| filter.limit = Some(limit.min(MAX_LIMIT))),
+                "skip" => selection::at_least(value, &path, 0).map(|skip| filter.skip = skip),
+                "offset" => selection::at_least(value, &path, 0).map(|it| offset = it),
                 "include" => {
-                    inclusion(model, value)?;
+                    filter.include = inclusion::parse(model, value, budget, &path)?;
                     Ok(())
                 }
-                _ => Err(Violation::unknown_property("", key)),
+                _ => {
+                    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+                    Err(Violation::unknown_property(parent, key))
+                }
             };
-            read.map_err(|violation| Refusal::Invalid {
-                parameter: "filter",
-                violation,
-            })?;
+            read.map_err(Refusal::filter)?;
         }
         if offset != 0 {
             filter.skip = offset;
         }
         Ok(filter)
+    }
+
+    /// Adds a condition to those that there are.
+    pub(crate) fn narrow(&mut self, condition: Condition) {
+        self.condition = Some(Condition::both(condition, self.condition.take()));
+    }
+}
+
+impl Refusal {
+    fn filter(violation: Violation) -> Self {
+        Self::Invalid {
+            parameter: "filter",
+            violation,
+        }
     }
 }
 
@@ -179,28 +215,4 @@ fn object(
             violation: Violation::wrong_type("", "object"),
         }),
     }
-}
-
-/// Nothing can be included yet, and asking for it is never silently without effect.
-fn inclusion(model: &Model, value: &Value) -> Result<(), Refusal> {
-    let wanted = match value {
-        Value::Array(items) if items.is_empty() => return Ok(()),
-        Value::Array(items) => items.first().unwrap_or(value),
-        value => value,
-    };
-    let name = match wanted {
-        Value::String(name) => Some(name.as_str()),
-        Value::Object(entry) => entry.get("relation").and_then(Value::as_str),
-        _ => None,
-    };
-    Err(Refusal::Inclusion(match name {
-        Some(name) if model.relations.contains(&name) => {
-            format!("The relation \"{name}\" can't be included yet")
-        }
-        Some(name) => {
-            let name = super::violation::shortened(name);
-            format!("There is no relation \"{name}\"")
-        }
-        None => "\"include\" takes names of relations".to_owned(),
-    }))
 }

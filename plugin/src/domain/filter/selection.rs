@@ -25,6 +25,7 @@ pub(crate) enum Direction {
 pub(super) fn fields(
     model: &'static Model,
     value: &Value,
+    path: &str,
 ) -> Result<Vec<&'static Property>, Violation> {
     let mut wanted = Vec::new();
     let mut unwanted = Vec::new();
@@ -32,14 +33,9 @@ pub(super) fn fields(
         Value::Array(names) => {
             for name in names {
                 let name = name.as_str().unwrap_or_default();
-                let property = model.property(name).ok_or_else(|| unknown(model))?;
+                let property = model.property(name).ok_or_else(|| unknown(model, path))?;
                 if wanted.contains(&property) {
-                    return Err(Violation::new(
-                        "/fields",
-                        "uniqueItems",
-                        "must NOT have duplicate items",
-                        json!({}),
-                    ));
+                    return Err(Violation::duplicate(path));
                 }
                 wanted.push(property);
             }
@@ -48,18 +44,18 @@ pub(super) fn fields(
             for (name, value) in entries {
                 let property = model
                     .property(name)
-                    .ok_or_else(|| Violation::unknown_property("/fields", name))?;
+                    .ok_or_else(|| Violation::unknown_property(path, name))?;
                 let list = match literal::boolean(value) {
                     Some(true) => &mut wanted,
                     Some(false) => &mut unwanted,
-                    None => return Err(Violation::wrong_type("/fields", "boolean")),
+                    None => return Err(Violation::wrong_type(path, "boolean")),
                 };
                 list.push(property);
             }
         }
         _ => {
             let message = "must be an object or a list of names";
-            return Err(Violation::new("/fields", "oneOf", message, json!({})));
+            return Err(Violation::new(path, "oneOf", message, json!({})));
         }
     }
     let chosen = |property: &&'static Property| match wanted.is_empty() {
@@ -69,44 +65,43 @@ pub(super) fn fields(
     Ok(model.properties.iter().filter(chosen).collect())
 }
 
-fn unknown(model: &Model) -> Violation {
+fn unknown(model: &Model, path: &str) -> Violation {
     let names: Vec<_> = model
         .properties
         .iter()
         .map(|property| property.name)
         .collect();
     let message = "must be equal to one of the allowed values";
-    Violation::new(
-        "/fields",
-        "enum",
-        message,
-        json!({ "allowedValues": names }),
-    )
+    Violation::new(path, "enum", message, json!({ "allowedValues": names }))
 }
 
 /// `"createdOn DESC"`, or a list of such. Column names are as good as property names.
-pub(super) fn order(model: &'static Model, value: &Value) -> Result<Vec<Order>, Violation> {
+pub(super) fn order(
+    model: &'static Model,
+    value: &Value,
+    path: &str,
+) -> Result<Vec<Order>, Violation> {
     let texts = match value {
         Value::String(_) => std::slice::from_ref(value),
         Value::Array(texts) => texts.as_slice(),
-        _ => return Err(Violation::wrong_type("/order", "string")),
+        _ => return Err(Violation::wrong_type(path, "string")),
     };
     if texts.len() > model.properties.len() {
-        return Err(Violation::too_many("/order", model.properties.len()));
+        return Err(Violation::too_many(path, model.properties.len()));
     }
     let one = |value: &Value| {
         let text = value
             .as_str()
-            .ok_or_else(|| Violation::wrong_type("/order", "string"))?;
-        key(model, text)
+            .ok_or_else(|| Violation::wrong_type(path, "string"))?;
+        key(model, text, path)
     };
     texts.iter().map(one).collect()
 }
 
-fn key(model: &'static Model, text: &str) -> Result<Order, Violation> {
+fn key(model: &'static Model, text: &str, path: &str) -> Result<Order, Violation> {
     let refused = |reason: &str| {
         let message = format!("The order \"{}\" has {reason}", shortened(text));
-        Violation::new("/order", "order", message, json!({}))
+        Violation::new(path, "order", message, json!({}))
     };
     let mut words = text.split_whitespace();
     let property = words
@@ -143,7 +138,8 @@ mod tests {
     use crate::domain::model::MESSAGE;
 
     fn names(value: &Value) -> Result<Vec<&'static str>, Violation> {
-        fields(&MESSAGE, value).map(|list| list.iter().map(|property| property.name).collect())
+        fields(&MESSAGE, value, "/fields")
+            .map(|list| list.iter().map(|property| property.name).collect())
     }
 
     #[test]
@@ -180,7 +176,7 @@ mod tests {
 
     #[test]
     fn order_knows_properties_columns_and_two_directions() {
-        let one = |text: &str| order(&MESSAGE, &json!(text)).map(|keys| keys[0]);
+        let one = |text: &str| order(&MESSAGE, &json!(text), "/order").map(|keys| keys[0]);
         for text in ["createdOn DESC", "created_on desc", " createdOn  Desc "] {
             let key = one(text).unwrap();
             assert_eq!(
@@ -200,10 +196,12 @@ mod tests {
             assert!(one(text).is_err(), "{text}");
         }
         assert_eq!(
-            order(&MESSAGE, &json!(["body", "id DESC"])).unwrap().len(),
+            order(&MESSAGE, &json!(["body", "id DESC"]), "/order")
+                .unwrap()
+                .len(),
             2
         );
-        assert!(order(&MESSAGE, &json!(vec!["id"; 16])).is_err());
-        assert!(order(&MESSAGE, &json!({"id": "ASC"})).is_err());
+        assert!(order(&MESSAGE, &json!(vec!["id"; 16]), "/order").is_err());
+        assert!(order(&MESSAGE, &json!({"id": "ASC"}), "/order").is_err());
     }
 }
