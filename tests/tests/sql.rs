@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use gateway::capability::audit::{Entry, Stamp};
 use gateway::capability::sql::{Database, Pulse, Transaction};
 use gateway::contract::audit::Outcome;
-use gateway::contract::sql::{Dialect, Error, Kind, Value};
+use gateway::contract::sql::{Cell, Dialect, Error, Kind, Rows, Span, Value};
 use gateway_tests::database::{TestDatabase, limits};
 use gateway_tests::on_every_database;
 
 on_every_database!(
     every_kind_comes_back,
+    rows_are_packed,
     numbers_of_other_types_are_read,
     what_cannot_be_stored_is_refused,
     wrong_columns_are_named,
@@ -35,14 +36,12 @@ on_every_database!(
     text_is_not_rewritten_in_strings,
 );
 
-type Rows = Vec<Vec<Value>>;
-
 async fn query(
     database: &Database,
     sql: &str,
     params: Vec<Value>,
     columns: &[Kind],
-) -> Result<Rows, Error> {
+) -> Result<Vec<Vec<Value>>, Error> {
     database.query(sql, params, columns, &limits()).await
 }
 
@@ -173,6 +172,89 @@ async fn every_kind_comes_back(test: TestDatabase) {
         let sql = format!("SELECT id FROM kinds WHERE {column} = ? AND id = 3");
         let found = query(&database, &sql, vec![value.clone()], &[Kind::Integer]).await;
         assert_eq!(found.expect(column).len(), 1, "{column}");
+    }
+}
+
+fn bytes(rows: &Rows, span: Span) -> &[u8] {
+    let start = span.offset as usize;
+    &rows.heap[start..start + span.length as usize]
+}
+
+async fn rows_are_packed(test: TestDatabase) {
+    table_of_all_kinds(&test).await;
+    let database = test.connect().await;
+    let ask = async |sql, columns: &[Kind]| {
+        let rows = database.rows(sql, Vec::new(), columns, &limits()).await;
+        rows.expect(sql)
+    };
+    let columns = [Kind::Integer, Kind::Text, Kind::Bytes, Kind::Json];
+    let sql = "SELECT id, t, y, j FROM kinds ORDER BY id";
+    let none = ask(sql, &columns).await;
+    assert!(
+        none.cells.is_empty() && none.heap.is_empty(),
+        "{none:?} of an empty table"
+    );
+
+    // Empty texts, letters of one to four bytes, and NULL beside each of them.
+    let texts = ["", "a", "ß", "→", "👋", "👋🏽 Grüße", ""];
+    for (id, it) in (0..).zip(texts) {
+        let sql = "INSERT INTO kinds (id, t, y, j) VALUES (?, ?, ?, ?)";
+        let (mut t, mut y, mut j) = (
+            text(it),
+            Value::Bytes([it.as_bytes(), &[0xff]].concat()),
+            Value::Json(format!("\"{it}\"")),
+        );
+        match id % 4 {
+            1 => t = Value::Null,
+            2 => y = Value::Null,
+            3 => j = Value::Null,
+            _ => {}
+        }
+        let params = vec![Value::Integer(id), t, y, j];
+        execute(&database, sql, params).await.expect("insert");
+    }
+    let rows = ask(sql, &columns).await;
+    assert_eq!(rows.cells.len(), texts.len() * columns.len());
+    let mut end = 0;
+    for ((id, it), row) in (0..).zip(texts).zip(rows.cells.chunks(columns.len())) {
+        let &[Cell::Integer(found), t, y, j] = row else {
+            panic!("{row:?}");
+        };
+        assert_eq!(found, id);
+        for (place, cell) in (1..).zip([t, y, j]) {
+            let (span, wanted) = match (place, cell) {
+                (1, Cell::Text(span)) => (span, it.as_bytes().to_vec()),
+                (2, Cell::Bytes(span)) => (span, [it.as_bytes(), &[0xff]].concat()),
+                (3, Cell::Json(span)) => (span, format!("\"{it}\"").into_bytes()),
+                (place, Cell::Null) if place == id % 4 => continue,
+                other => panic!("{other:?} in row {id}"),
+            };
+            assert_ne!(place, id % 4, "a NULL came back as {cell:?}");
+            assert_eq!(bytes(&rows, span), wanted, "{cell:?} in row {id}");
+            // Nothing stands between two values.
+            assert_eq!(span.offset, end);
+            end += span.length;
+        }
+    }
+    assert_eq!(rows.heap.len(), end as usize);
+
+    // A transaction packs them the same way.
+    let mut transaction = database.begin(&limits()).await.expect("begin");
+    let again = transaction.rows(sql, Vec::new(), &columns).await;
+    assert_eq!(format!("{:?}", again.expect(sql)), format!("{rows:?}"));
+    drop(transaction);
+
+    // Many rows, more than any buffer on the way holds at once.
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) \
+               SELECT i, 'Grüße', NULL FROM n ORDER BY i";
+    let rows = ask(sql, &[Kind::Integer, Kind::Text, Kind::Text]).await;
+    assert_eq!(rows.cells.len(), 900 * 3);
+    assert_eq!(rows.heap, "Grüße".repeat(900).as_bytes());
+    for (number, row) in (1..).zip(rows.cells.chunks(3)) {
+        let &[Cell::Integer(found), Cell::Text(span), Cell::Null] = row else {
+            panic!("{row:?}");
+        };
+        assert_eq!((found, bytes(&rows, span)), (number, "Grüße".as_bytes()));
     }
 }
 

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::{Stream, TryStreamExt};
-use sqlx::{Row, SqlStr};
+use sqlx::SqlStr;
 
 use super::statement::Statement;
 use crate::config;
-use crate::contract::sql::{Dialect, Error, Kind, Value};
-
-/// The rows of a result.
-pub(super) type Rows = Vec<Vec<Value>>;
+use crate::contract::sql::{Cell, Dialect, Error, Kind, Rows, Value};
 
 /// The earliest timestamp, 0001-01-01T00:00:00Z, in microseconds since 1970: what MySQL
 /// can hold. The same bounds hold everywhere, so that a plugin's data can move.
@@ -154,97 +150,13 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The name of a kind.
-pub(super) fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Boolean => "boolean",
-        Kind::Integer => "integer",
-        Kind::Real => "real",
-        Kind::Text => "text",
-        Kind::Bytes => "bytes",
-        Kind::Uuid => "uuid",
-        Kind::Timestamp => "timestamp",
-        Kind::Json => "json",
-    }
-}
-
 /// The sixteen bytes of a uuid.
 pub(super) fn uuid_bytes((high, low): (u64, u64)) -> [u8; 16] {
     (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
 }
 
 /// The uuid of sixteen bytes.
-pub(super) fn uuid_from(bytes: &[u8]) -> Option<Value> {
+pub(super) fn uuid_from(bytes: &[u8]) -> Option<Cell> {
     let both = u128::from_be_bytes(bytes.try_into().ok()?);
-    Some(Value::Uuid(((both >> 64) as u64, both as u64)))
-}
-
-fn size_of(value: &Value) -> usize {
-    match value {
-        Value::Text(text) | Value::Json(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-        Value::Uuid(_) => 16,
-        _ => 8,
-    }
-}
-
-/// Reads rows as they come, and stops at the first that is one too many. A result that
-/// is left unread makes the connection useless.
-///
-/// A row is counted once it is read, and the drivers of PostgreSQL and MySQL read it
-/// whole: one row may take what the server sends for it (1 GiB a value on PostgreSQL,
-/// `max_allowed_packet` a row on MySQL). SQLite ends at 32 MiB, see `.cargo/config.toml`.
-pub(super) async fn collect<R: Row>(
-    mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
-    columns: &[Kind],
-    limits: &config::SqlLimits,
-    decode: fn(&R, usize, Kind) -> Result<Value, Unfit>,
-    failure: fn(&sqlx::Error) -> Failure,
-) -> Result<Rows, Failure> {
-    let (mut out, mut bytes) = (Rows::new(), 0_usize);
-    while let Some(row) = rows.try_next().await.map_err(|error| failure(&error))? {
-        if out.len() >= limits.rows {
-            return Err(Failure::lost(Error::TooLarge));
-        }
-        if row.len() != columns.len() {
-            return Err(Failure::lost(Error::InvalidStatement(format!(
-                "{} columns, {} kinds",
-                row.len(),
-                columns.len()
-            ))));
-        }
-        let mut values = Vec::with_capacity(columns.len());
-        for (index, kind) in columns.iter().enumerate() {
-            let value = decode(&row, index, *kind).map_err(|Unfit(found)| {
-                Failure::lost(Error::InvalidStatement(format!(
-                    "column {}: {found} for {}",
-                    index + 1,
-                    kind_name(*kind)
-                )))
-            })?;
-            bytes = bytes.saturating_add(size_of(&value));
-            values.push(value);
-        }
-        if bytes > limits.bytes {
-            return Err(Failure::lost(Error::TooLarge));
-        }
-        out.push(values);
-    }
-    Ok(out)
-}
-
-/// What a column held instead of the kind that was asked for.
-#[derive(Debug)]
-pub(super) struct Unfit(pub(super) String);
-
-impl From<sqlx::Error> for Unfit {
-    fn from(error: sqlx::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<sqlx::error::BoxDynError> for Unfit {
-    fn from(error: sqlx::error::BoxDynError) -> Self {
-        Self(error.to_string())
-    }
+    Some(Cell::Uuid(((both >> 64) as u64, both as u64)))
 }

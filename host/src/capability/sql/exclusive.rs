@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use super::backend::{Backend, Failure, Rows};
+use super::backend::{Backend, Failure};
+use super::rows::unpack;
 use super::statement::{Author, Statement};
 use super::{Database, Pools, mysql, on, postgres, sqlite};
 use crate::config;
@@ -55,7 +56,7 @@ impl Exclusive {
         sql: &str,
         params: Vec<Value>,
         columns: &[Kind],
-    ) -> Result<Rows, Error> {
+    ) -> Result<Vec<Vec<Value>>, Error> {
         let limits = config::SqlLimits {
             rows: 100_000,
             bytes: 64 * 1024 * 1024,
@@ -63,9 +64,10 @@ impl Exclusive {
             transactions: 1,
         };
         let statement = Statement::new(self.dialect(), Author::Host, sql)?;
-        told(on!(&mut self.0, Connection(connection) => {
+        let rows = told(on!(&mut self.0, Connection(connection) => {
             connection.query(&statement, params, columns, &limits).await
-        }))
+        }))?;
+        unpack(&rows, columns.len())
     }
 
     /// Runs one statement of the host.

@@ -8,6 +8,7 @@ mod names;
 mod numeric;
 mod pool;
 mod postgres;
+mod rows;
 mod split;
 mod sqlite;
 mod statement;
@@ -21,9 +22,10 @@ use sqlx::SqlStr;
 use tokio::time::timeout;
 
 use crate::config;
-use crate::contract::sql::{Dialect, Error, Kind, Value};
-use backend::{Backend, Failure, Rows};
+use crate::contract::sql::{Dialect, Error, Kind, Rows, Value};
+use backend::{Backend, Failure};
 use pool::{Lease, Pool};
+use rows::unpack;
 use statement::{Author, Statement, Statements};
 
 pub(crate) use exclusive::Exclusive;
@@ -158,15 +160,30 @@ impl Database {
     ///
     /// # Errors
     /// See the contract.
-    pub async fn query(
+    pub async fn rows(
         &self,
         statement: &str,
         params: Vec<Value>,
         columns: &[Kind],
         limits: &config::SqlLimits,
     ) -> Result<Rows, Error> {
-        self.query_by(Author::Plugin, statement, params, columns, limits)
+        self.rows_by(Author::Plugin, statement, params, columns, limits)
             .await
+    }
+
+    /// As [`Self::rows`], with a list for each row.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn query(
+        &self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+        limits: &config::SqlLimits,
+    ) -> Result<Vec<Vec<Value>>, Error> {
+        let rows = self.rows(statement, params, columns, limits).await?;
+        unpack(&rows, columns.len())
     }
 
     /// As [`Self::query`], for the host's own tables.
@@ -176,12 +193,14 @@ impl Database {
         params: Vec<Value>,
         columns: &[Kind],
         limits: &config::SqlLimits,
-    ) -> Result<Rows, Error> {
-        self.query_by(Author::Host, statement, params, columns, limits)
-            .await
+    ) -> Result<Vec<Vec<Value>>, Error> {
+        let rows = self
+            .rows_by(Author::Host, statement, params, columns, limits)
+            .await?;
+        unpack(&rows, columns.len())
     }
 
-    async fn query_by(
+    async fn rows_by(
         &self,
         author: Author,
         statement: &str,

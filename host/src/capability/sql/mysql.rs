@@ -8,16 +8,15 @@ use sqlx::mysql::{
 };
 use sqlx::types::time::{OffsetDateTime, PrimitiveDateTime};
 use sqlx::{
-    Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Decode, MySql as Db, Row,
-    SqlSafeStr, SqlStr, Type, TypeInfo, ValueRef,
+    Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Decode, Executor, MySql as Db,
+    Row, SqlSafeStr, SqlStr, Type, TypeInfo, ValueRef,
 };
 
-use super::backend::{
-    Backend, Failure, Rows, Unfit, bad_param, collect, portable, uuid_bytes, uuid_from,
-};
+use super::backend::{Backend, Failure, bad_param, portable, uuid_bytes, uuid_from};
+use super::rows::{Heap, Unfit, collect};
 use super::statement::Statement;
 use super::{ConnectError, config};
-use crate::contract::sql::{Dialect, Error, Kind, Value};
+use crate::contract::sql::{Cell, Dialect, Error, Kind, Rows, Value};
 
 /// What every session is told, whatever the server's own settings are.
 ///
@@ -112,8 +111,9 @@ impl Backend for Mysql {
         limits: &config::SqlLimits,
     ) -> Result<Rows, Failure> {
         let arguments = encode(&params)?;
-        let rows = sqlx::query_with(statement.text.clone(), arguments).fetch(&mut self.connection);
-        collect(rows, columns, limits, decode, failure).await
+        let query = sqlx::query_with(statement.text.clone(), arguments);
+        let steps = self.connection.fetch_many(query);
+        collect(steps, columns, limits, decode, failure).await
     }
 
     async fn execute(&mut self, statement: &Statement, params: Vec<Value>) -> Result<u64, Failure> {
@@ -174,10 +174,10 @@ fn datetime(number: usize, micros: i64) -> Result<PrimitiveDateTime, Failure> {
     Ok(PrimitiveDateTime::new(at.date(), at.time()))
 }
 
-fn decode(row: &MySqlRow, index: usize, kind: Kind) -> Result<Value, Unfit> {
+fn decode(row: &MySqlRow, index: usize, kind: Kind, heap: &mut Heap) -> Result<Cell, Unfit> {
     let value = row.try_get_raw(index)?;
     if value.is_null() {
-        return Ok(Value::Null);
+        return Ok(Cell::Null);
     }
     let info = row.column(index).type_info();
     // By its collation: a text whose order is binary isn't bytes.
@@ -186,28 +186,28 @@ fn decode(row: &MySqlRow, index: usize, kind: Kind) -> Result<Value, Unfit> {
     let found = info.name();
     Ok(match (kind, found) {
         (Kind::Boolean, _) => match integer(found, value)? {
-            0 => Value::Boolean(false),
-            1 => Value::Boolean(true),
-            other => return Err(Unfit(format!("the integer {other}"))),
+            0 => Cell::Boolean(false),
+            1 => Cell::Boolean(true),
+            other => return Err(Unfit::Kind(format!("the integer {other}"))),
         },
-        (Kind::Integer, _) => Value::Integer(integer(found, value)?),
-        (Kind::Real, "DOUBLE" | "FLOAT") => Value::Real(read(value)?),
-        (Kind::Real, "DECIMAL") => Value::Real(number(value)?),
-        (Kind::Real, _) => Value::Real(integer(found, value)? as f64),
-        (Kind::Text, _) if is_text => Value::Text(read(value)?),
-        (Kind::Json, _) if is_text || found == "JSON" => Value::Json(read(value)?),
-        (Kind::Bytes, _) if is_bytes => Value::Bytes(read(value)?),
+        (Kind::Integer, _) => Cell::Integer(integer(found, value)?),
+        (Kind::Real, "DOUBLE" | "FLOAT") => Cell::Real(read(value)?),
+        (Kind::Real, "DECIMAL") => Cell::Real(number(value)?),
+        (Kind::Real, _) => Cell::Real(integer(found, value)? as f64),
+        (Kind::Text, _) if is_text => Cell::Text(heap.text(read(value)?)?),
+        (Kind::Json, _) if is_text || found == "JSON" => Cell::Json(heap.text(read(value)?)?),
+        (Kind::Bytes, _) if is_bytes => Cell::Bytes(heap.bytes(read(value)?)?),
         (Kind::Uuid, _) if is_bytes => {
             let bytes: &[u8] = read(value)?;
-            uuid_from(bytes).ok_or_else(|| Unfit(format!("{} bytes", bytes.len())))?
+            uuid_from(bytes).ok_or_else(|| Unfit::Kind(format!("{} bytes", bytes.len())))?
         }
         (Kind::Timestamp, "DATETIME" | "TIMESTAMP") => {
             let at: PrimitiveDateTime = read(value)?;
             let micros = at.assume_utc().unix_timestamp_nanos() / 1000;
-            Value::Timestamp(i64::try_from(micros).map_err(|error| Unfit(error.to_string()))?)
+            Cell::Timestamp(i64::try_from(micros).map_err(|error| Unfit::Kind(error.to_string()))?)
         }
-        _ if is_text => return Err(Unfit("text".to_owned())),
-        _ => return Err(Unfit(found.to_ascii_lowercase())),
+        _ if is_text => return Err(Unfit::Kind("text".to_owned())),
+        _ => return Err(Unfit::Kind(found.to_ascii_lowercase())),
     })
 }
 
@@ -218,10 +218,10 @@ fn integer(found: &str, value: MySqlValueRef<'_>) -> Result<i64, Unfit> {
         "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED"
         | "BIGINT UNSIGNED" => {
             let value: u64 = read(value)?;
-            i64::try_from(value).map_err(|_| Unfit(format!("the integer {value}")))
+            i64::try_from(value).map_err(|_| Unfit::Kind(format!("the integer {value}")))
         }
         "DECIMAL" => number(value),
-        _ => Err(Unfit(found.to_ascii_lowercase())),
+        _ => Err(Unfit::Kind(found.to_ascii_lowercase())),
     }
 }
 
@@ -229,7 +229,7 @@ fn integer(found: &str, value: MySqlValueRef<'_>) -> Result<i64, Unfit> {
 fn number<T: std::str::FromStr>(value: MySqlValueRef<'_>) -> Result<T, Unfit> {
     let text: &str = read(value)?;
     text.parse()
-        .map_err(|_| Unfit(format!("the decimal {text}")))
+        .map_err(|_| Unfit::Kind(format!("the decimal {text}")))
 }
 
 fn read<'r, T: Decode<'r, Db>>(value: MySqlValueRef<'r>) -> Result<T, Unfit> {

@@ -13,13 +13,12 @@ use sqlx::{
     Row, SqlSafeStr, SqlStr, Statement as _, Type, TypeInfo, ValueRef,
 };
 
-use super::backend::{
-    Backend, Failure, Rows, Unfit, bad_param, collect, kind_of, portable, uuid_bytes, uuid_from,
-};
+use super::backend::{Backend, Failure, bad_param, kind_of, portable, uuid_bytes, uuid_from};
 use super::numeric;
+use super::rows::{Heap, Unfit, collect};
 use super::statement::Statement;
 use super::{ConnectError, config};
-use crate::contract::sql::{Dialect, Error, Kind, Value};
+use crate::contract::sql::{Cell, Dialect, Error, Kind, Rows, Value};
 
 /// From 1970, where our microseconds start, to 2000, where PostgreSQL's do.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -158,8 +157,8 @@ impl Backend for Postgres {
                 columns.len()
             ))));
         }
-        let rows = prepared.query_with(arguments).fetch(&mut self.connection);
-        collect(rows, columns, limits, decode, failure).await
+        let steps = self.connection.fetch_many(prepared.query_with(arguments));
+        collect(steps, columns, limits, decode, failure).await
     }
 
     async fn execute(&mut self, statement: &Statement, params: Vec<Value>) -> Result<u64, Failure> {
@@ -268,42 +267,45 @@ impl<'q> Encode<'q, Db> for Param<'_> {
     }
 }
 
-fn decode(row: &PgRow, index: usize, kind: Kind) -> Result<Value, Unfit> {
+fn decode(row: &PgRow, index: usize, kind: Kind, heap: &mut Heap) -> Result<Cell, Unfit> {
     let value = row.try_get_raw(index)?;
     if value.is_null() {
-        return Ok(Value::Null);
+        return Ok(Cell::Null);
     }
     let bytes = value.as_bytes()?;
     let found = row.column(index).type_info().name();
     let decoded = match (kind, found) {
-        (Kind::Boolean, "BOOL") => bytes.first().map(|byte| Value::Boolean(*byte != 0)),
-        (Kind::Integer, "INT8" | "INT4" | "INT2") => integer(bytes).map(Value::Integer),
-        (Kind::Integer, "NUMERIC") => numeric::decode(bytes).map(Value::Integer),
+        (Kind::Boolean, "BOOL") => bytes.first().map(|byte| Cell::Boolean(*byte != 0)),
+        (Kind::Integer, "INT8" | "INT4" | "INT2") => integer(bytes).map(Cell::Integer),
+        (Kind::Integer, "NUMERIC") => numeric::decode(bytes).map(Cell::Integer),
         (Kind::Real, "FLOAT8") => bytes
             .try_into()
             .ok()
             .map(f64::from_be_bytes)
-            .map(Value::Real),
+            .map(Cell::Real),
         (Kind::Real, "FLOAT4") => bytes
             .try_into()
             .ok()
-            .map(|bytes| Value::Real(f64::from(f32::from_be_bytes(bytes)))),
-        (Kind::Real, "NUMERIC") => numeric::decode(bytes).map(Value::Real),
-        (Kind::Real, "INT8" | "INT4" | "INT2") => integer(bytes).map(|it| Value::Real(it as f64)),
+            .map(|bytes| Cell::Real(f64::from(f32::from_be_bytes(bytes)))),
+        (Kind::Real, "NUMERIC") => numeric::decode(bytes).map(Cell::Real),
+        (Kind::Real, "INT8" | "INT4" | "INT2") => integer(bytes).map(|it| Cell::Real(it as f64)),
         (Kind::Text, "TEXT" | "VARCHAR" | "CHAR" | "NAME" | "UNKNOWN") => {
-            Some(Value::Text(text(bytes)?))
+            Some(Cell::Text(heap.text(text(bytes)?)?))
         }
-        (Kind::Json, "JSON") => Some(Value::Json(text(bytes)?)),
+        (Kind::Json, "JSON") => Some(Cell::Json(heap.text(text(bytes)?)?)),
         // The version of the format comes first.
-        (Kind::Json, "JSONB") => Some(Value::Json(text(bytes.get(1..).unwrap_or_default())?)),
-        (Kind::Bytes, "BYTEA") => Some(Value::Bytes(bytes.to_vec())),
+        (Kind::Json, "JSONB") => {
+            let bytes = bytes.get(1..).unwrap_or_default();
+            Some(Cell::Json(heap.text(text(bytes)?)?))
+        }
+        (Kind::Bytes, "BYTEA") => Some(Cell::Bytes(heap.bytes(bytes)?)),
         (Kind::Uuid, "UUID") => uuid_from(bytes),
         (Kind::Timestamp, "TIMESTAMPTZ" | "TIMESTAMP") => integer(bytes)
             .and_then(|at| at.checked_add(EPOCH))
-            .map(Value::Timestamp),
+            .map(Cell::Timestamp),
         _ => None,
     };
-    decoded.ok_or_else(|| Unfit(found.to_ascii_lowercase()))
+    decoded.ok_or_else(|| Unfit::Kind(found.to_ascii_lowercase()))
 }
 
 /// A big-endian integer of 2, 4 or 8 bytes.
@@ -315,9 +317,8 @@ fn integer(bytes: &[u8]) -> Option<i64> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, Unfit> {
-    let text = std::str::from_utf8(bytes).map_err(|error| Unfit(error.to_string()))?;
-    Ok(text.to_owned())
+fn text(bytes: &[u8]) -> Result<&str, Unfit> {
+    std::str::from_utf8(bytes).map_err(|error| Unfit::Kind(error.to_string()))
 }
 
 fn failure(error: &sqlx::Error) -> Failure {

@@ -13,12 +13,15 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow,
     SqliteSynchronous, SqliteValueRef,
 };
-use sqlx::{Arguments, ConnectOptions, Connection, Decode, Row, SqlStr, TypeInfo, ValueRef};
+use sqlx::{
+    Arguments, ConnectOptions, Connection, Decode, Executor, Row, SqlStr, TypeInfo, ValueRef,
+};
 
-use super::backend::{Backend, Failure, Rows, Unfit, collect, portable, uuid_bytes, uuid_from};
+use super::backend::{Backend, Failure, portable, uuid_bytes, uuid_from};
+use super::rows::{Heap, Unfit, collect};
 use super::statement::Statement;
 use super::{ConnectError, config};
-use crate::contract::sql::{Dialect, Error, Kind, Value};
+use crate::contract::sql::{Cell, Dialect, Error, Kind, Rows, Value};
 
 /// Steps of SQLite's machine between two looks at the clock: some 30 µs.
 const STEPS: i32 = 1000;
@@ -104,8 +107,9 @@ impl Backend for Sqlite {
     ) -> Result<Rows, Failure> {
         let arguments = encode(params)?;
         self.deadline.set(self.timeout);
-        let rows = sqlx::query_with(statement.text.clone(), arguments).fetch(&mut self.connection);
-        let rows = collect(rows, columns, limits, decode, failure).await;
+        let query = sqlx::query_with(statement.text.clone(), arguments);
+        let steps = self.connection.fetch_many(query);
+        let rows = collect(steps, columns, limits, decode, failure).await;
         self.deadline.clear();
         rows
     }
@@ -192,29 +196,29 @@ fn encode(params: Vec<Value>) -> Result<SqliteArguments, Failure> {
     Ok(arguments)
 }
 
-fn decode(row: &SqliteRow, index: usize, kind: Kind) -> Result<Value, Unfit> {
+fn decode(row: &SqliteRow, index: usize, kind: Kind, heap: &mut Heap) -> Result<Cell, Unfit> {
     let value = row.try_get_raw(index)?;
     if value.is_null() {
-        return Ok(Value::Null);
+        return Ok(Cell::Null);
     }
     let found = value.type_info().into_owned();
     Ok(match (kind, found.name()) {
-        (Kind::Integer, "INTEGER") => Value::Integer(read(value)?),
-        (Kind::Timestamp, "INTEGER") => Value::Timestamp(read(value)?),
+        (Kind::Integer, "INTEGER") => Cell::Integer(read(value)?),
+        (Kind::Timestamp, "INTEGER") => Cell::Timestamp(read(value)?),
         (Kind::Boolean, "INTEGER") => match read::<i64>(value)? {
-            0 => Value::Boolean(false),
-            1 => Value::Boolean(true),
-            other => return Err(Unfit(format!("the integer {other}"))),
+            0 => Cell::Boolean(false),
+            1 => Cell::Boolean(true),
+            other => return Err(Unfit::Kind(format!("the integer {other}"))),
         },
-        (Kind::Real, "REAL" | "INTEGER") => Value::Real(read(value)?),
-        (Kind::Text, "TEXT") => Value::Text(read(value)?),
-        (Kind::Json, "TEXT") => Value::Json(read(value)?),
-        (Kind::Bytes, "BLOB") => Value::Bytes(read(value)?),
+        (Kind::Real, "REAL" | "INTEGER") => Cell::Real(read(value)?),
+        (Kind::Text, "TEXT") => Cell::Text(heap.text(read(value)?)?),
+        (Kind::Json, "TEXT") => Cell::Json(heap.text(read(value)?)?),
+        (Kind::Bytes, "BLOB") => Cell::Bytes(heap.bytes(read(value)?)?),
         (Kind::Uuid, "BLOB") => {
             let bytes: &[u8] = read(value)?;
-            uuid_from(bytes).ok_or_else(|| Unfit(format!("{} bytes", bytes.len())))?
+            uuid_from(bytes).ok_or_else(|| Unfit::Kind(format!("{} bytes", bytes.len())))?
         }
-        _ => return Err(Unfit(found.name().to_ascii_lowercase())),
+        _ => return Err(Unfit::Kind(found.name().to_ascii_lowercase())),
     })
 }
 

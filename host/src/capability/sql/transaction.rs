@@ -1,12 +1,13 @@
 //! Transactions: several statements that happen together or not at all.
 
-use super::backend::{Backend, Failure, Rows};
+use super::backend::{Backend, Failure};
 use super::pool::{Lease, Pool};
+use super::rows::unpack;
 use super::statement::Author;
 use super::{Database, Pair, Pools, batch_on, execute_on, mysql, on, postgres, query_on, sqlite};
 use crate::capability::audit;
 use crate::config;
-use crate::contract::sql::{Dialect, Error, Kind, Value};
+use crate::contract::sql::{Dialect, Error, Kind, Rows, Value};
 
 /// An open transaction; dropped, it is rolled back.
 ///
@@ -56,14 +57,28 @@ impl Transaction {
     ///
     /// # Errors
     /// See the contract.
-    pub async fn query(
+    pub async fn rows(
         &mut self,
         statement: &str,
         params: Vec<Value>,
         columns: &[Kind],
     ) -> Result<Rows, Error> {
-        self.query_by(Author::Plugin, statement, params, columns)
+        self.rows_by(Author::Plugin, statement, params, columns)
             .await
+    }
+
+    /// As [`Self::rows`], with a list for each row.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn query(
+        &mut self,
+        statement: &str,
+        params: Vec<Value>,
+        columns: &[Kind],
+    ) -> Result<Vec<Vec<Value>>, Error> {
+        let rows = self.rows(statement, params, columns).await?;
+        unpack(&rows, columns.len())
     }
 
     /// As [`Self::query`], for the host's own tables.
@@ -72,12 +87,14 @@ impl Transaction {
         statement: &str,
         params: Vec<Value>,
         columns: &[Kind],
-    ) -> Result<Rows, Error> {
-        self.query_by(Author::Host, statement, params, columns)
-            .await
+    ) -> Result<Vec<Vec<Value>>, Error> {
+        let rows = self
+            .rows_by(Author::Host, statement, params, columns)
+            .await?;
+        unpack(&rows, columns.len())
     }
 
-    async fn query_by(
+    async fn rows_by(
         &mut self,
         author: Author,
         statement: &str,

@@ -9,7 +9,7 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use super::{Database, Transaction};
 use crate::capability::audit;
 use crate::config;
-use crate::contract::sql::{Dialect, Error, Host, HostTransaction, Kind, Value};
+use crate::contract::sql::{Dialect, Error, Host, HostTransaction, Kind, Rows, Value};
 
 /// Names [`View`] to wasmtime: `sql::add_to_linker::<_, Sql>(linker, |state| View { … })`.
 #[derive(Debug)]
@@ -66,10 +66,10 @@ impl Host for View<'_> {
         statement: String,
         params: Vec<Value>,
         columns: Vec<Kind>,
-    ) -> Result<Result<Vec<Vec<Value>>, Error>> {
+    ) -> Result<Result<Rows, Error>> {
         Ok(self
             .database
-            .query(&statement, params, &columns, self.limits)
+            .rows(&statement, params, &columns, self.limits)
             .await)
     }
 
@@ -105,9 +105,9 @@ impl HostTransaction for View<'_> {
         statement: String,
         params: Vec<Value>,
         columns: Vec<Kind>,
-    ) -> Result<Result<Vec<Vec<Value>>, Error>> {
+    ) -> Result<Result<Rows, Error>> {
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction.query(&statement, params, &columns).await)
+        Ok(transaction.rows(&statement, params, &columns).await)
     }
 
     async fn execute(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use chat::ports::{self, Kind, Level, Outcome, Row, Value};
+use chat::ports::{self, Kind, Level, Outcome, Rows, Value};
 use gateway::auth::Claims;
 use gateway::capability::audit::{self, Stamp};
 use gateway::capability::sql;
@@ -45,11 +45,11 @@ impl<'a> ports::Database for Ports<'a> {
         statement: &str,
         params: &[Value],
         columns: &[Kind],
-    ) -> Result<Vec<Row>, ports::Error> {
+    ) -> Result<Rows, ports::Error> {
         let columns = kinds(columns);
         let rows = self
             .database
-            .query(statement, values(params), &columns, &self.limits);
+            .rows(statement, values(params), &columns, &self.limits);
         self.inside.wait(rows).map(rows_back).map_err(error)
     }
 
@@ -72,9 +72,9 @@ impl ports::Transaction for Transaction<'_> {
         statement: &str,
         params: &[Value],
         columns: &[Kind],
-    ) -> Result<Vec<Row>, ports::Error> {
+    ) -> Result<Rows, ports::Error> {
         let columns = kinds(columns);
-        let rows = self.inner.query(statement, values(params), &columns);
+        let rows = self.inner.rows(statement, values(params), &columns);
         self.inside.wait(rows).map(rows_back).map_err(error)
     }
 
@@ -147,21 +147,27 @@ fn values(params: &[Value]) -> Vec<contract::Value> {
         .collect()
 }
 
-fn rows_back(rows: Vec<Vec<contract::Value>>) -> Vec<Row> {
-    let back = |value| match value {
-        contract::Value::Null => Value::Null,
-        contract::Value::Boolean(it) => Value::Boolean(it),
-        contract::Value::Integer(it) => Value::Integer(it),
-        contract::Value::Real(it) => Value::Real(it),
-        contract::Value::Text(it) => Value::Text(it),
-        contract::Value::Bytes(it) => Value::Bytes(it),
-        contract::Value::Uuid(it) => Value::Uuid(it),
-        contract::Value::Timestamp(it) => Value::Timestamp(it),
-        contract::Value::Json(it) => Value::Json(it),
+/// The heap as it is, and the cells in their own place: both enums have the same layout.
+fn rows_back(rows: contract::Rows) -> Rows {
+    let span = |it: contract::Span| ports::Span {
+        offset: it.offset,
+        length: it.length,
     };
-    rows.into_iter()
-        .map(|row| row.into_iter().map(back).collect())
-        .collect()
+    let back = |cell| match cell {
+        contract::Cell::Null => ports::Cell::Null,
+        contract::Cell::Boolean(it) => ports::Cell::Boolean(it),
+        contract::Cell::Integer(it) => ports::Cell::Integer(it),
+        contract::Cell::Real(it) => ports::Cell::Real(it),
+        contract::Cell::Text(it) => ports::Cell::Text(span(it)),
+        contract::Cell::Bytes(it) => ports::Cell::Bytes(span(it)),
+        contract::Cell::Uuid(it) => ports::Cell::Uuid(it),
+        contract::Cell::Timestamp(it) => ports::Cell::Timestamp(it),
+        contract::Cell::Json(it) => ports::Cell::Json(span(it)),
+    };
+    Rows {
+        cells: rows.cells.into_iter().map(back).collect(),
+        heap: rows.heap,
+    }
 }
 
 fn kinds(columns: &[Kind]) -> Vec<contract::Kind> {

@@ -8,7 +8,7 @@ use super::contract::exports::gateway::plugin::lifecycle::Migration;
 use super::contract::gateway::plugin::audit::{self, Entry, Outcome};
 use super::contract::gateway::plugin::http::RequestBody;
 use super::contract::gateway::plugin::sql::{
-    self, Dialect, Error, Kind, Transaction, Value, which,
+    self, Cell, Dialect, Error, Kind, Rows, Span, Transaction, Value, which,
 };
 use super::contract::wasi::clocks::monotonic_clock;
 use super::contract::wasi::random::random::get_random_u64;
@@ -95,13 +95,13 @@ pub(super) fn round_trip() -> Response {
         Value::Json("{}".to_owned()),
     ];
     tell(write_and_read(&written).map(|read| {
-        let read = format!("{read:?}");
+        let read = format!("{:?}", unpacked(&read));
         let expected = format!("{:?}", [&written, &vec![Value::Null; KINDS.len()]]);
         format!("same {}\n{read}", read == expected)
     }))
 }
 
-fn write_and_read(written: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
+fn write_and_read(written: &[Value]) -> Result<Rows, Error> {
     let names = COLUMNS.join(", ");
     let insert = format!("INSERT INTO misfit_kinds ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     let transaction = Transaction::begin()?;
@@ -109,6 +109,29 @@ fn write_and_read(written: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
     transaction.execute(&insert, &vec![Value::Null; KINDS.len()])?;
     let select = format!("SELECT {names} FROM misfit_kinds ORDER BY an_integer IS NULL");
     transaction.query(&select, &[], &KINDS)
+}
+
+/// A list for each row, of what was written when all went well.
+fn unpacked(rows: &Rows) -> Vec<Vec<Value>> {
+    let bytes = |span: Span| {
+        let (start, length) = (span.offset as usize, span.length as usize);
+        let bytes = rows.heap.get(start..start + length);
+        bytes.unwrap_or(b"a span that points nowhere").to_vec()
+    };
+    let text = |span| String::from_utf8_lossy(&bytes(span)).into_owned();
+    let value = |cell: &Cell| match *cell {
+        Cell::Null => Value::Null,
+        Cell::Boolean(value) => Value::Boolean(value),
+        Cell::Integer(value) => Value::Integer(value),
+        Cell::Real(value) => Value::Real(value),
+        Cell::Text(span) => Value::Text(text(span)),
+        Cell::Bytes(span) => Value::Bytes(bytes(span)),
+        Cell::Uuid(value) => Value::Uuid(value),
+        Cell::Timestamp(value) => Value::Timestamp(value),
+        Cell::Json(span) => Value::Json(text(span)),
+    };
+    let rows = rows.cells.chunks(KINDS.len());
+    rows.map(|row| row.iter().map(value).collect()).collect()
 }
 
 /// A statement that takes a minute and more; answers how many milliseconds it got.
@@ -136,17 +159,15 @@ pub(super) fn sleep() -> Response {
 
 pub(super) fn many_rows(count: u64) -> Response {
     let limit = Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
-    tell(sql::query(MANY, &[limit], &[Kind::Integer]).map(|rows| rows.len().to_string()))
+    tell(sql::query(MANY, &[limit], &[Kind::Integer]).map(|rows| rows.cells.len().to_string()))
 }
 
 pub(super) fn count_rows() -> Response {
     let rows = sql::query("SELECT count(*) FROM misfit_rows", &[], &[Kind::Integer]);
-    tell(
-        rows.map(|rows| match rows.first().and_then(|row| row.first()) {
-            Some(Value::Integer(count)) => count.to_string(),
-            other => format!("{other:?}"),
-        }),
-    )
+    tell(rows.map(|rows| match rows.cells.first() {
+        Some(Cell::Integer(count)) => count.to_string(),
+        other => format!("{other:?}"),
+    }))
 }
 
 /// One row with `id`, which a second time is a unique violation.
