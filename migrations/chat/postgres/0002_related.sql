@@ -59,6 +59,6 @@ CREATE INDEX chat_messages_by_parent
 -- For those who are no members of a channel any more: what they sent to it, and what
 -- was sent to them. Without these a page would walk the whole channel, and how long it
 -- takes would tell that there is one.
-CREATE INDEX chat_messages_by_sender ON chat_messages (tenant_id, created_by, channel_id, deleted);
+CREATE INDEX chat_messages_by_sender ON chat_messages (tenant_id, created_by, channel_id, deleted, created_on);
 
-CREATE INDEX chat_messages_by_addressee ON chat_messages (tenant_id, to_user_id, channel_id, deleted);
+CREATE INDEX chat_messages_by_addressee ON chat_messages (tenant_id, to_user_id, channel_id, deleted, created_on);

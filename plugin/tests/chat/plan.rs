@@ -52,8 +52,8 @@ fn plan(user: &User, path: &str) -> Vec<String> {
 /// Who is no member gets what is theirs by other indexes, and walks no channel.
 fn outsider(plan: &[String]) {
     for access in [
-        "SEARCH s USING INDEX chat_messages_by_sender (tenant_id=? AND created_by=? AND channel_id=? AND deleted=?)",
-        "SEARCH t USING INDEX chat_messages_by_addressee (tenant_id=? AND to_user_id=? AND channel_id=? AND deleted=?)",
+        "SEARCH s USING INDEX chat_messages_by_sender (tenant_id=? AND created_by=? AND channel_id=? AND deleted=?",
+        "SEARCH t USING INDEX chat_messages_by_addressee (tenant_id=? AND to_user_id=? AND channel_id=? AND deleted=?",
         "SEARCH r USING COVERING INDEX chat_recipients_by_holder (tenant_id=? AND holder_id=? AND channel_id=?)",
         "SEARCH g USING INDEX sqlite_autoindex_chat_messages_1 (id=?)",
     ] {
