@@ -18,8 +18,8 @@ fn scene() -> Service {
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
              INSERT INTO chat_messages (id, tenant_id, channel_id, channel_type, body, status,
                 created_by, created_on, modified_by, modified_on, deleted)
-             SELECT randomblob(16), 't' || i % 2, CASE WHEN i % 10 THEN 'big' ELSE 'small' END, 'group',
-                'x' || i, 0, 'u' || i % 50, i * 1000, 'u', i * 1000, i % 7 = 0 FROM n;
+             SELECT randomblob(16), 't' || (i % 2), CASE WHEN i % 10 THEN 'big' ELSE 'small' END, 'group',
+                'x' || i, 0, 'u' || (i % 50), i * 1000, 'u', i * 1000, i % 7 = 0 FROM n;
              UPDATE chat_messages SET tenant_id = 't' WHERE tenant_id = 't1';
              ANALYZE;",
         )
@@ -93,7 +93,7 @@ fn a_page_of_a_channel_is_a_range_of_an_index() {
             let path = format!("/messages?filter={}", encoded(&filter));
             for (user, statements) in [("ann", 1), ("bob", 1), ("eve", 2)] {
                 let plans = plans(&service.user(user), &path);
-                assert_eq!(plans.len(), statements, "{user}");
+                assert_eq!(plans.len(), statements, "{user}: {path}");
                 uses(&plans[0], range);
                 plans.get(1).into_iter().for_each(|plan| outsider(plan));
             }
@@ -103,7 +103,10 @@ fn a_page_of_a_channel_is_a_range_of_an_index() {
         "/messages/count?where={}",
         encoded(&json!({"channelId": "big"}))
     );
-    uses(&plan(&service.user("bob"), &path), range);
+    uses(
+        &plan(&service.user("bob"), &path),
+        &range.replace("INDEX", "COVERING INDEX"),
+    );
 }
 
 #[test]
