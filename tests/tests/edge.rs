@@ -188,6 +188,7 @@ mod cors {
     async fn a_crowd_that_is_turned_away_can_read_why() {
         let server = misfit(&[
             ("GATEWAY_SERVER_CORS_ORIGINS", "*"),
+            ("GATEWAY_SERVER_CORS_HEADERS", "*"),
             ("GATEWAY_SERVER_MAX_REQUESTS", "1"),
             ("GATEWAY_SERVER_MAX_QUEUE", "0"),
         ])
@@ -197,7 +198,12 @@ mod cors {
         let mut statuses = [one.status, other.status];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 503]);
-        for answer in [one, other] {
+        let asked = send(preflight(&server, "/ok", APP)).await;
+        assert_eq!(
+            header(&asked.headers, "access-control-allow-headers"),
+            "*, authorization"
+        );
+        for answer in [one, other, asked] {
             assert_eq!(header(&answer.headers, "access-control-allow-origin"), "*");
             assert!(!answer.headers.contains_key("vary"));
         }

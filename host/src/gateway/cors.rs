@@ -34,7 +34,11 @@ impl Cors {
         (!config.origins.is_empty()).then(|| Self {
             origins: (!is_any).then_some(origins),
             methods: value(&config.methods.join(", ")),
-            headers: value(&config.headers.join(", ")),
+            headers: value(&match config.headers.as_slice() {
+                // Browsers do not count this one among all.
+                [all] if all == "*" => "*, authorization".to_owned(),
+                names => names.join(", "),
+            }),
             expose: value(&config.expose.join(", ")),
             max_age: config.max_age.as_secs().into(),
             credentials: config.credentials,
