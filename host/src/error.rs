@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 
@@ -36,6 +36,12 @@ pub enum Cause {
     /// The body broke off.
     #[error("the body broke off")]
     BodyCut,
+    /// The body is compressed, which only answers may be.
+    #[error("the body is compressed")]
+    ContentEncoding,
+    /// The client takes an answer neither plain nor in an encoding that is offered.
+    #[error("no encoding that the client accepts is offered")]
+    NotAcceptable,
     /// The plugin could not answer.
     #[error(transparent)]
     Plugin(#[from] Failure),
@@ -92,6 +98,16 @@ impl Cause {
                 Some("BadRequestError"),
                 "The body broke off",
             ),
+            Self::ContentEncoding => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                Some("UnsupportedMediaTypeError"),
+                "unsupported content encoding",
+            ),
+            Self::NotAcceptable => (
+                S::NOT_ACCEPTABLE,
+                Some("NotAcceptableError"),
+                "no acceptable content encoding",
+            ),
             Self::Plugin(Failure::Deadline(_) | Failure::Cpu(_)) => (
                 S::GATEWAY_TIMEOUT,
                 Some("GatewayTimeoutError"),
@@ -118,6 +134,10 @@ impl Cause {
             }
             Self::Token(_) => {
                 headers.insert(WWW_AUTHENTICATE, INVALID_TOKEN);
+            }
+            // What a request may come in, says RFC 9110.
+            Self::ContentEncoding => {
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             }
             Self::Overload | Self::ShuttingDown | Self::Plugin(Failure::Busy) => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);

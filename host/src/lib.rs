@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Health};
@@ -72,9 +73,16 @@ pub enum StartError {
 /// Brings up everything that `config` asks for: listeners last, so that a gateway which
 /// can be connected to also answers.
 ///
+/// The future is boxed so that all that is below it is compiled here, once; a plain one
+/// would be compiled into every program that awaits it, which each test is.
+///
 /// # Errors
 /// The first part that failed; the others are taken down again.
-pub async fn start(config: Config) -> Result<Running, StartError> {
+pub fn start(config: Config) -> BoxFuture<'static, Result<Running, StartError>> {
+    Box::pin(assemble(config))
+}
+
+async fn assemble(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::new(&config.auth)?;
     let shutdown = Shutdown::default();
 
@@ -219,12 +227,14 @@ impl Running {
     }
 
     /// Takes no new requests, lets those in flight finish for the drain time, cuts the
-    /// rest. True when nothing was cut.
-    pub async fn stop(self) -> bool {
-        let clean = self.shutdown.run(self.drain).await;
-        self.admin_shutdown.run(ADMIN_DRAIN).await;
-        self.database.close().await;
+    /// rest. True when nothing was cut. Boxed as [`start`] is.
+    pub fn stop(self) -> BoxFuture<'static, bool> {
+        Box::pin(async move {
+            let clean = self.shutdown.run(self.drain).await;
+            self.admin_shutdown.run(ADMIN_DRAIN).await;
+            self.database.close().await;
 
-        clean
+            clean
+        })
     }
 }

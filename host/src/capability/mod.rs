@@ -5,4 +5,5 @@ pub mod audit;
 pub mod body;
 pub mod identity;
 pub mod log;
+pub mod random;
 pub mod sql;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, database_url, settings};
+use super::{Config, Cors, database_url, settings};
 
 /// The longest name that PostgreSQL keeps.
 const MAX_SCHEMA: usize = 63;
@@ -41,6 +41,7 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
     if listen == config.admin.listen && listen.port() != 0 {
         return refuse("admin.listen", format!("{listen} is server.listen as well"));
     }
+    cors(&config.server.cors).or_else(|reason| refuse("server.cors.credentials", reason))?;
     let mut mounts = BTreeMap::new();
     for (name, plugin) in &config.plugins {
         if let Some(other) = mounts.insert(&plugin.mount, name) {
@@ -68,6 +69,34 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
             let reason =
                 format!("a schema has at most {MAX_SCHEMA} bytes and does not start with pg_");
             return refuse("database.schema", reason);
+        }
+    }
+    Ok(())
+}
+
+/// Credentials go only to those who are named.
+fn cors(cors: &Cors) -> Result<(), String> {
+    let is_any = |list: &[String]| list.iter().any(|item| item == "*");
+    if !cors.credentials {
+        return Ok(());
+    }
+    if is_any(&cors.origins) {
+        return Err(
+            "true does not go with server.cors.origins = *, because then every site \
+                    could act in the name of its visitors; list the origins"
+                .into(),
+        );
+    }
+    for (name, list) in [
+        ("methods", &cors.methods),
+        ("headers", &cors.headers),
+        ("expose", &cors.expose),
+    ] {
+        if is_any(list) {
+            return Err(format!(
+                "true does not go with server.cors.{name} = *, which browsers then take for a \
+                 name and not for all of them; list the {name}"
+            ));
         }
     }
     Ok(())

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use hyper::header::HeaderName;
 use toml::Value;
 use tracing_subscriber::EnvFilter;
+use url::{Origin, Url};
 
 /// What a setting holds. Both ends of a range are allowed.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +53,17 @@ pub enum Kind {
     Secret,
     /// Verification keys, a list of tables.
     Keys,
+    /// Any number of short texts.
+    List(Item),
+}
+
+/// What the texts of a list are.
+#[derive(Debug, Clone, Copy)]
+pub enum Item {
+    /// An origin as browsers write it, or `*`.
+    Origin,
+    /// A name of HTTP's (of a method or a header), or `*`.
+    Token,
 }
 
 /// The longest text and name.
@@ -81,6 +94,7 @@ impl Kind {
                 Value::String(text) => text.parse::<Value>().ok().filter(Value::is_array),
                 _ => None,
             },
+            Self::List(item) => item.read(value),
             _ => {
                 let text = value.as_str()?;
                 self.takes(text).then(|| Value::String(text.to_owned()))
@@ -133,6 +147,10 @@ impl Kind {
             Self::Keys => "a list of tables like {id = \"…\", algorithm = \"RS256\", \
                            public_key_file = \"…\"}"
                 .into(),
+            Self::List(Item::Origin) => "a list of origins such as https://app.example or \
+                                         http://localhost:8080, or of * alone"
+                .into(),
+            Self::List(Item::Token) => "a list of names without spaces, or of * alone".into(),
         }
     }
 
@@ -158,10 +176,39 @@ impl Kind {
             (Self::Url, Value::String(text)) => {
                 Value::String(super::database_url::masked(text)).to_string()
             }
-            (Self::Count { .. } | Self::Flag, _) => {
+            (Self::Count { .. } | Self::Flag | Self::List(_), _) => {
                 self.read(given).as_ref().unwrap_or(given).to_string()
             }
             _ => given.to_string(),
+        }
+    }
+}
+
+impl Item {
+    /// A list in either form. `*` means everything, so that it stands alone.
+    fn read(self, value: &Value) -> Option<Value> {
+        let items: Vec<&str> = match value {
+            Value::Array(items) => items.iter().map(Value::as_str).collect::<Option<_>>()?,
+            Value::String(text) => text.split(',').map(str::trim).collect(),
+            _ => return None,
+        };
+        let allowed = match items.as_slice() {
+            ["*"] => true,
+            items => items.iter().all(|item| self.takes(item)),
+        };
+        allowed.then(|| {
+            items
+                .into_iter()
+                .map(Value::from)
+                .collect::<Vec<_>>()
+                .into()
+        })
+    }
+
+    fn takes(self, text: &str) -> bool {
+        match self {
+            Self::Origin => is_origin(text),
+            Self::Token => text != "*" && HeaderName::try_from(text).is_ok(),
         }
     }
 }
@@ -228,6 +275,25 @@ fn is_mount(text: &str) -> bool {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+/// Exactly as browsers send it, since it is compared byte by byte: in lower case, without
+/// a default port, and without a path.
+fn is_origin(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    match url.origin() {
+        origin @ Origin::Tuple(..) => origin.ascii_serialization() == text,
+        // Of the schemes of apps (`capacitor://localhost`) the standard knows nothing.
+        Origin::Opaque(_) => text.split_once("://").is_some_and(|(scheme, host)| {
+            scheme == url.scheme() && !host.is_empty() && host.bytes().all(is_host)
+        }),
+    }
+}
+
+fn is_host(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_' | b':')
 }
 
 /// A number of bytes in the largest unit that divides it.

@@ -35,7 +35,7 @@ mod tests;
 pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
-pub use kind::Kind;
+pub use kind::{Item, Kind};
 pub use load::Draft;
 pub use print::defaults;
 pub use secret::SECRET_FILE;
@@ -91,6 +91,41 @@ pub struct Server {
     /// How long requests in flight may go on after SIGTERM before they are cut.
     /// Default 30 s.
     pub drain_timeout: Duration,
+    /// What pages of other origins may do.
+    pub cors: Cors,
+    /// How answers are compressed.
+    pub compression: Compression,
+}
+
+/// What pages of other origins may do. A list of `*` alone means everything.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// The origins that may read the answers. Default none: nothing is said to browsers.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// The methods that they may use. Default those of REST.
+    pub methods: Vec<String>,
+    /// The request headers that they may set.
+    pub headers: Vec<String>,
+    /// The response headers that they may read.
+    pub expose: Vec<String>,
+    /// How long a browser may remember the answer to a preflight. Default 10 min.
+    pub max_age: Duration,
+    /// Whether browsers may send cookies along; never together with `*`. Default false.
+    pub credentials: bool,
+}
+
+/// How answers are compressed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compression {
+    /// Whether they are at all. Default true.
+    pub enabled: bool,
+    /// The shortest body that is compressed, in bytes. Default 1 KiB.
+    pub min_bytes: usize,
+    /// From 1, fast, to 9, small. Default 3.
+    pub level: u32,
 }
 
 /// The operator's listener.

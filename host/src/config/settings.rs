@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::kind::Kind;
+use super::kind::{Item, Kind};
 
 /// One setting.
 #[derive(Debug)]
@@ -57,6 +57,28 @@ pub const SETTINGS: &[Setting] = &[
     set("server.max_streams", count(1, 10_000), "128", "Streams at once on one HTTP/2 connection."),
     set("server.drain_timeout", time(0, HOUR), "30s",
         "How long requests in flight may go on after SIGTERM before they are cut."),
+    unset("server.cors.origins", Kind::List(Item::Origin),
+        "The origins whose pages may read the answers, or `*` for every one. Unset: none, and no \
+         request is treated as one of a browser."),
+    set("server.cors.methods", Kind::List(Item::Token), "GET, HEAD, POST, PUT, PATCH, DELETE",
+        "The methods that those pages may use."),
+    set("server.cors.headers", Kind::List(Item::Token),
+        "authorization, content-type, if-match, if-none-match, idempotency-key",
+        "The request headers that those pages may set, beside those that need no leave."),
+    set("server.cors.expose", Kind::List(Item::Token),
+        "etag, link, location, retry-after, x-request-id",
+        "The response headers that those pages may read, beside those that need no leave."),
+    set("server.cors.max_age", time(0, DAY), "10min",
+        "How long a browser may remember what it was told of methods and headers."),
+    set("server.cors.credentials", Kind::Flag, "false",
+        "Whether browsers may send cookies and certificates along. Bearer tokens need no such \
+         leave. Never together with a `*`."),
+    set("server.compression.enabled", Kind::Flag, "true",
+        "Whether answers are compressed for clients that accept it: gzip or zstd."),
+    set("server.compression.min_bytes", size(1, GIB), "1KiB",
+        "The shortest body that is compressed."),
+    set("server.compression.level", count(1, 9), "3",
+        "How hard both try, from fast to small."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
         "Where the operator's endpoints (`/healthz`, `/readyz`) listen; port 0 takes a free \
          one."),

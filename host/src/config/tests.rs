@@ -107,6 +107,32 @@ fn the_file_and_the_environment_say_the_same_things() {
 }
 
 #[test]
+fn lists_are_read_from_toml_and_from_text() {
+    let file = from_file(
+        "[server.cors]\norigins = ['https://a.example', 'capacitor://localhost']\nmethods = []",
+    );
+    let cors = file.unwrap().server.cors;
+    assert_eq!(cors.origins, ["https://a.example", "capacitor://localhost"]);
+    assert!(cors.methods.is_empty());
+    assert!(cors.expose.contains(&"x-request-id".to_owned()));
+    let variables = [
+        (
+            "GATEWAY_SERVER_CORS_ORIGINS",
+            "http://localhost:8080 ,http://[::1]:8080",
+        ),
+        ("GATEWAY_SERVER_CORS_HEADERS", "*"),
+    ];
+    let cors = from_env(&variables).unwrap().server.cors;
+    assert_eq!(cors.origins, ["http://localhost:8080", "http://[::1]:8080"]);
+    assert_eq!(cors.headers, ["*"]);
+    let printed = Draft::read(None, &env(&variables), &Flags::default())
+        .unwrap()
+        .print();
+    let line = "headers = [\"*\"] # GATEWAY_SERVER_CORS_HEADERS\n";
+    assert!(printed.contains(line), "{printed}");
+}
+
+#[test]
 fn later_layers_win() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("g.toml");

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, DATE, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::auth::Claims;
 use crate::capability::body::IncomingBody;
@@ -44,13 +44,14 @@ pub(super) async fn call(
     limits: &config::Server,
 ) -> Result<Call, Cause> {
     let (head, body) = request.into_parts();
+    let body = read(&head.headers, body, plugin.limits.inline_body, limits).await?;
     Ok(Call {
         id: id.to_owned(),
         method: head.method.as_str().to_owned(),
         path,
         query: head.uri.query().map(str::to_owned),
         headers: fields(&head.headers),
-        body: read(body, plugin.limits.inline_body, limits).await?,
+        body,
         claims,
     })
 }
@@ -68,11 +69,19 @@ fn fields(headers: &HeaderMap) -> Vec<http::Field> {
         .collect()
 }
 
-async fn read(body: Incoming, inline: usize, limits: &config::Server) -> Result<Body, Cause> {
+async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    inline: usize,
+    limits: &config::Server,
+) -> Result<Body, Cause> {
     if body.is_end_stream() {
         return Ok(Body::Empty);
     }
     let mut body = IncomingBody::new(body, limits.max_body_bytes, limits.body_timeout);
+    if is_encoded(headers) {
+        return Err(Cause::ContentEncoding);
+    }
     // The pause between pieces alone would let a trickle hold its place for hours.
     let filled = tokio::time::timeout(limits.body_timeout, body.fill(inline)).await;
     match filled.unwrap_or(Err(BodyError::Timeout)) {
@@ -84,11 +93,19 @@ async fn read(body: Incoming, inline: usize, limits: &config::Server) -> Result<
     }
 }
 
+/// Plugins are handed plain bodies only, and to decode one takes a limit of its own.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|value| {
+        let mut codings = value.as_bytes().split(|byte| *byte == b',');
+        codings.any(|coding| {
+            !matches!(coding.trim_ascii(), b"")
+                && !coding.trim_ascii().eq_ignore_ascii_case(b"identity")
+        })
+    })
+}
+
 /// Checks what a plugin answered, and makes an HTTP response of it.
-pub(super) fn response(
-    answer: http::Response,
-    limit: usize,
-) -> Result<Response<server::Body>, Cause> {
+pub(super) fn response(answer: http::Response, limit: usize) -> Result<Response<Bytes>, Cause> {
     let malformed = |what: &str| Cause::Malformed(what.to_owned());
 
     let status = StatusCode::from_u16(answer.status)
@@ -105,7 +122,7 @@ pub(super) fn response(
             bytes.len()
         )));
     }
-    let mut response = Response::new(Full::new(bytes));
+    let mut response = Response::new(bytes);
     *response.status_mut() = status;
     for field in answer.headers {
         let name =
@@ -120,4 +137,21 @@ pub(super) fn response(
         }
     }
     Ok(response)
+}
+
+/// Leaves out the body where there is none in HTTP. A HEAD is told the length that a GET
+/// would get, as far as the plugin answers it like one.
+pub(super) fn finish(mut response: Response<Bytes>, method: &Method) -> Response<server::Body> {
+    let is_bare = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    let length = response.body().len();
+    if is_bare || *method == Method::HEAD {
+        *response.body_mut() = Bytes::new();
+    }
+    if !is_bare && response.body().len() < length {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(Full::new)
 }

@@ -1,5 +1,9 @@
 //! From a request to the plugin that answers it, and back.
 
+mod accept;
+mod compress;
+mod cors;
+mod etag;
 mod exchange;
 mod mounts;
 
@@ -8,13 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Request, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 pub use mounts::Mounts;
 
+use self::compress::Compressor;
+use self::cors::Cors;
 use crate::auth::Verifier;
 use crate::config;
 use crate::error::Cause;
@@ -30,6 +36,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Gateway {
     mounts: Mounts,
     verifier: Verifier,
+    cors: Option<Cors>,
+    compressor: Compressor,
     limits: Arc<config::Server>,
     places: Semaphore,
     waiting: AtomicUsize,
@@ -49,6 +57,8 @@ impl Gateway {
         Self {
             mounts,
             verifier,
+            cors: Cors::new(&limits.cors),
+            compressor: Compressor::new(&limits.compression),
             limits,
             places,
             waiting: AtomicUsize::new(0),
@@ -56,7 +66,11 @@ impl Gateway {
         }
     }
 
-    async fn answer(&self, id: &str, request: Request<Incoming>) -> Result<Response<Body>, Cause> {
+    async fn answer(
+        &self,
+        id: &str,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
         let tokens = request.headers().get_all(AUTHORIZATION);
@@ -68,6 +82,11 @@ impl Gateway {
             .find(request.uri().path())
             .ok_or(Cause::NotFound)?;
         let path = path.to_owned();
+        let method = request.method().clone();
+        let wishes = self.compressor.wishes(request.headers())?;
+        if wishes.is_some() {
+            etag::restore(request.headers_mut());
+        }
 
         let call = exchange::call(id, request, path, claims, plugin.config(), &self.limits).await?;
         let response = plugin.handle(call).await.inspect_err(|failure| {
@@ -85,10 +104,14 @@ impl Gateway {
                 Chain(error)
             );
         })?;
-        exchange::response(response, plugin.config().limits.response_body).map_err(|cause| {
+        let limit = plugin.config().limits.response_body;
+        let mut response = exchange::response(response, limit).inspect_err(|cause| {
             tracing::error!(request = id, plugin = plugin.identity().name, %cause, "malformed answer");
-            cause
-        })
+        })?;
+        if let Some(wishes) = wishes {
+            self.compressor.apply(&wishes, &mut response).await;
+        }
+        Ok(exchange::finish(response, &method))
     }
 
     /// One of the places for requests that are handled at once.
@@ -110,13 +133,20 @@ impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
-        let mut response = match self.answer(&id, request).await {
-            Ok(response) => response,
-            Err(cause) => {
+        let cors = self.cors.as_ref();
+        let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
+        let preflight = cors.and_then(|cors| cors.preflight(&request));
+        let mut response = match preflight {
+            Some(response) => response,
+            None => self.answer(&id, request).await.unwrap_or_else(|cause| {
                 tracing::debug!(request = id, %peer, %cause, "refused");
                 cause.into_response()
-            }
+            }),
         };
+        // Refusals as well: a page could not tell them from a network that is down.
+        if let Some(cors) = cors {
+            cors.mark(origin, response.headers_mut());
+        }
         tracing::debug!(request = id, %peer, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtx, WasiClocksCtxView};
-use wasmtime_wasi::p2::bindings::{clocks, io, random};
-use wasmtime_wasi::random::{WasiRandom, WasiRandomCtx};
+use wasmtime_wasi::p2::bindings::random::random as wasi_random;
+use wasmtime_wasi::p2::bindings::{clocks, io};
 
 use super::Identity;
 use super::engine::{Engine, Ticks};
 use super::meter::{self, Meter};
 use crate::auth::Claims;
-use crate::capability::{audit, body, identity, log, sql};
+use crate::capability::{audit, body, identity, log, random, sql};
 use crate::config::Limits;
 use crate::contract::{Service, ServicePre, http};
 
@@ -22,7 +22,6 @@ pub(super) struct State {
     pub(super) meter: Meter,
     table: ResourceTable,
     clocks: WasiClocksCtx,
-    random: WasiRandomCtx,
     database: sql::Database,
     limits: Arc<Limits>,
     stamp: audit::Stamp,
@@ -81,7 +80,6 @@ impl Instance {
             meter: Meter::new(limits, ticks),
             table: ResourceTable::new(),
             clocks: WasiClocksCtx::default(),
-            random: WasiRandomCtx::default(),
             database: database.clone(),
             limits: Arc::clone(limits),
             stamp: audit::Stamp {
@@ -198,7 +196,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     io::poll::add_to_linker::<State, HasSelf<ResourceTable>>(l, |state| &mut state.table)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    random::random::add_to_linker::<State, WasiRandom>(l, |state| &mut state.random)?;
+    wasi_random::add_to_linker::<State, random::Capability>(l, |_| random::View)?;
     contract::log::add_to_linker::<State, log::Capability>(l, |state| log::View {
         plugin: &state.stamp.plugin,
         request: &state.stamp.request,

@@ -41,6 +41,36 @@ pub(super) fn bytes(length: u64) -> Response {
     }
 }
 
+/// A text that shrinks, under a strong tag.
+pub(super) fn text(length: u64) -> Response {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let letters = (b'a'..=b'z').cycle();
+    Response {
+        status: 200,
+        headers: vec![
+            field("content-type", "text/plain; charset=utf-8"),
+            field("etag", "\"text\""),
+        ],
+        body: ResponseBody::Bytes(letters.take(length).collect()),
+    }
+}
+
+/// What the request says: the status in its path, the headers behind `x-reply-`, the body.
+pub(super) fn reply(status: u64, request: Request) -> Response {
+    let headers = request.headers.iter().filter_map(|header| {
+        let name = header.name.strip_prefix("x-reply-")?;
+        Some(field(name, &header.value))
+    });
+    Response {
+        status: u16::try_from(status).unwrap_or_default(),
+        headers: headers.collect(),
+        body: match request.body {
+            RequestBody::Bytes(bytes) => ResponseBody::Bytes(bytes),
+            RequestBody::Empty | RequestBody::Stream(_) => ResponseBody::Empty,
+        },
+    }
+}
+
 /// A body in memory comes back as it is; of a stream come back the length and the
 /// FNV-1a checksum.
 pub(super) fn echo(request: Request) -> Response {
@@ -101,6 +131,11 @@ pub(super) fn random() -> Response {
             text
         });
     answer(200, text)
+}
+
+/// How many random bytes one call gave.
+pub(super) fn random_bytes(length: u64) -> usize {
+    get_random_bytes(length).len()
 }
 
 pub(super) fn log_lines(count: u64) -> Response {

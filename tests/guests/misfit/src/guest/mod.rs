@@ -55,10 +55,13 @@ fn route(request: Request) -> Response {
         "ok" => exchange::describe(&request),
         "bytes" => exchange::bytes(number),
         "large-response" => exchange::bytes(number.saturating_mul(1 << 20)),
+        "text" => exchange::text(number),
         "echo" => exchange::echo(request),
+        "reply" => exchange::reply(number, request),
         "claims" => exchange::claims(),
         "now" => exchange::now(),
         "random" => exchange::random(),
+        "random-bytes" => answer(200, exchange::random_bytes(number).to_string()),
         "log" => exchange::log_lines(number),
         "counter" => counter(),
 
