@@ -88,10 +88,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     );
     let (loaded, database) = (loaded?, database?);
 
-    migrate::run(
+    let apply = config.migrate.at_start;
+    migrate::at_start(
         &database,
         migrate::GATEWAY,
         &migrate::gateway(database.dialect()),
+        apply,
     )
     .await?;
     let mut plugins = Vec::new();
@@ -107,7 +109,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             .migrations(&engine, database.dialect())
             .await
             .map_err(|error| failed(error.into()))?;
-        migrate::run(&database, &name, &migrations).await?;
+        migrate::at_start(&database, &name, &migrations, apply).await?;
         let plugin = Plugin::start(&engine, &name, &loaded, settings.clone(), database.clone())
             .await
             .map_err(failed)?;

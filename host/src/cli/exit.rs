@@ -108,6 +108,15 @@ impl From<StartError> for Failed {
     }
 }
 
+impl From<migrate::Error> for Failed {
+    fn from(error: migrate::Error) -> Self {
+        Self {
+            exit: of_migration(&error),
+            message: error.to_string(),
+        }
+    }
+}
+
 /// A plugin whose migrations are wrong in themselves is a bad plugin; one that does not
 /// fit what the database has seen is not.
 fn of_migration(error: &migrate::Error) -> Exit {

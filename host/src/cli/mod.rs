@@ -11,7 +11,9 @@ use crate::config::{Config, Draft, Environment, Flags};
 mod audit;
 mod config;
 mod exit;
+mod migrate;
 mod plugin;
+mod scratch;
 mod serve;
 mod token;
 
@@ -36,9 +38,9 @@ A first conversation:
 
 Exit codes:
    0  done
-   1  failed, or `audit verify` found the record broken
+   1  failed; also: `audit verify` found the record broken, `migrate plan` something pending
   64  wrong arguments or configuration; nothing was started
-  65  a plugin was refused
+  65  a plugin was refused, or its schema is not the one that the database has
   69  the database or an address is unavailable
   70  an error inside the gateway";
 
@@ -47,6 +49,7 @@ enum Command {
     Serve(serve::Serve),
     Token(token::Token),
     Config(config::Config),
+    Migrate(migrate::Migrate),
     Plugin(plugin::Plugin),
     Audit(audit::Audit),
 }
@@ -60,6 +63,14 @@ struct Source {
     /// The folder of the embedded database and the signing secret [default: ./data].
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+}
+
+/// `NAME=FILE` of `--plugin`.
+fn plugin_file(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, file)) => Ok((name.to_owned(), file.to_owned())),
+        None => Err("write NAME=FILE, such as notes=notes.wasm".into()),
+    }
 }
 
 impl Source {
@@ -101,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Config(command) => command.run(),
+        Command::Migrate(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Audit(command) => command.run(),
     };

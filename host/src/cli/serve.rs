@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{Exit, Failed};
-use super::{Source, block_on, print};
+use super::{Source, block_on, plugin_file, print};
 use crate::{Running, telemetry};
 
 /// Serve until SIGTERM or SIGINT.
@@ -25,7 +25,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<String>,
     /// A plugin's name and its component; can be given for several.
-    #[arg(long = "plugin", value_name = "NAME=FILE", value_parser = plugin)]
+    #[arg(long = "plugin", value_name = "NAME=FILE", value_parser = plugin_file)]
     plugins: Vec<(String, String)>,
 }
 
@@ -36,13 +36,6 @@ Examples:
   DATABASE_URL=postgres://gateway@db/gateway JWT_SECRET_FILE=/run/secrets/jwt gateway serve
 
 Everything that can be configured: `gateway config defaults`.";
-
-fn plugin(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, file)) => Ok((name.to_owned(), file.to_owned())),
-        None => Err("write NAME=FILE, such as notes=notes.wasm".into()),
-    }
-}
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failed> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, database_url, settings};
+use super::{Config, database_url, installer, settings};
 
 /// The longest name that PostgreSQL keeps.
 const MAX_SCHEMA: usize = 63;
@@ -57,6 +57,7 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
             return refuse(&format!("plugin.{name}.limits.cpu_time"), reason);
         }
     }
+    installer::check(config, layers)?;
     if let Some(schema) = &config.database.schema {
         if !database_url::is_postgres(&config.database.url) {
             config.warnings.push(format!(

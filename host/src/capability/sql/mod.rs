@@ -1,6 +1,7 @@
 //! The plugin's database: SQLite, PostgreSQL or MySQL/MariaDB behind one interface.
 
 mod backend;
+mod effect;
 mod exclusive;
 mod lexer;
 mod mysql;
@@ -26,6 +27,7 @@ use backend::{Backend, Failure, Rows};
 use pool::{Lease, Pool};
 use statement::{Author, Statement, Statements};
 
+pub(crate) use effect::effect;
 pub(crate) use exclusive::Exclusive;
 pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;
@@ -108,27 +110,28 @@ impl Database {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(config: &config::Database) -> Result<Self, ConnectError> {
-        let scheme = config.url.split(':').next().unwrap_or_default();
-        let (dialect, pools) = match scheme {
-            "sqlite" => (
-                Dialect::Sqlite,
-                Pools::Sqlite(connect_sqlite(config).await?),
-            ),
-            "postgres" | "postgresql" => (
-                Dialect::Postgres,
-                Pools::Postgres(connect_postgres(config).await?),
-            ),
-            "mysql" | "mariadb" => (Dialect::Mysql, Pools::Mysql(connect_mysql(config).await?)),
-            _ => {
-                return Err(ConnectError::Url(format!(
-                    "`{scheme}` is none of sqlite, postgres and mysql"
-                )));
-            }
+        let dialect = dialect_of(&config.url)?;
+        let pools = match dialect {
+            Dialect::Sqlite => Pools::Sqlite(connect_sqlite(config).await?),
+            Dialect::Postgres => Pools::Postgres(connect_postgres(config).await?),
+            Dialect::Mysql => Pools::Mysql(connect_mysql(config).await?),
         };
         Ok(Self(Arc::new(Inner {
             statements: Statements::new(dialect),
             pools,
         })))
+    }
+
+    /// Whether there is anything to connect to that connecting would not make: false for
+    /// an SQLite file that is not there yet.
+    ///
+    /// # Errors
+    /// The address can't be read.
+    pub fn is_there(config: &config::Database) -> Result<bool, ConnectError> {
+        match dialect_of(&config.url)? {
+            Dialect::Sqlite => Ok(sqlite::options(config)?.get_filename().exists()),
+            Dialect::Postgres | Dialect::Mysql => Ok(true),
+        }
     }
 
     /// Which of the three it is.
@@ -237,6 +240,18 @@ impl Database {
     /// See the contract.
     pub async fn begin(&self, limits: &config::SqlLimits) -> Result<Transaction, Error> {
         Transaction::begin(self, limits).await
+    }
+}
+
+/// Which database an address leads to.
+pub(crate) fn dialect_of(url: &str) -> Result<Dialect, ConnectError> {
+    match url.split(':').next().unwrap_or_default() {
+        "sqlite" => Ok(Dialect::Sqlite),
+        "postgres" | "postgresql" => Ok(Dialect::Postgres),
+        "mysql" | "mariadb" => Ok(Dialect::Mysql),
+        other => Err(ConnectError::Url(format!(
+            "`{other}` is none of sqlite, postgres and mysql"
+        ))),
     }
 }
 
