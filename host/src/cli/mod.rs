@@ -13,8 +13,11 @@ mod config;
 mod exit;
 mod migrate;
 mod plugin;
+mod progress;
 mod scratch;
 mod serve;
+mod signals;
+mod task;
 mod token;
 
 use exit::{Exit, Failed};
@@ -42,7 +45,8 @@ Exit codes:
   64  wrong arguments or configuration; nothing was started
   65  a plugin was refused, or its schema is not the one that the database has
   69  the database or an address is unavailable
-  70  an error inside the gateway";
+  70  an error inside the gateway
+  75  `plugin run` was interrupted, and work is left";
 
 #[derive(Debug, Subcommand)]
 enum Command {

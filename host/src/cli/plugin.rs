@@ -7,13 +7,14 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failed};
 use super::scratch::Scratch;
+use super::task::{Run, Tasks};
 use super::{block_on, print};
 use crate::StartError;
 use crate::config;
 use crate::contract::sql::Dialect;
 use crate::plugin::{Engine, Inspection, inspect};
 
-/// Look at plugins.
+/// Look at plugins, and run their long work.
 #[derive(Debug, Args)]
 pub(super) struct Plugin {
     #[command(subcommand)]
@@ -23,6 +24,8 @@ pub(super) struct Plugin {
 #[derive(Debug, Subcommand)]
 enum Command {
     Inspect(Inspect),
+    Tasks(Tasks),
+    Run(Run),
 }
 
 /// Print what a component is, what it needs, and whether it would be hosted.
@@ -45,7 +48,17 @@ struct Inspect {
 
 impl Plugin {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let Command::Inspect(Inspect { file }) = self.command;
+        match self.command {
+            Command::Inspect(inspect) => inspect.run(),
+            Command::Tasks(tasks) => tasks.run(),
+            Command::Run(run) => run.run(),
+        }
+    }
+}
+
+impl Inspect {
+    fn run(self) -> Result<(), Failed> {
+        let file = self.file;
         let settings = config::Plugin::with_defaults(file.clone())?;
         let cache = Scratch::new();
         let engine = Engine::new([&settings], cache.path()).map_err(StartError::Engine)?;

@@ -1,9 +1,9 @@
 //! `gateway serve`.
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{Exit, Failed};
+use super::signals::Signals;
 use super::{Source, block_on, plugin_file, print};
 use crate::{Running, telemetry};
 
@@ -83,33 +83,5 @@ async fn stop(running: Running, mut signals: Signals) -> Result<(), Failed> {
             exit: Exit::Failed,
             message: "stopped at once by a second signal".into(),
         }),
-    }
-}
-
-/// The signals that end the process.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failed> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failed {
-                exit: Exit::Internal,
-                message: format!("cannot listen for signals: {error}"),
-            })
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

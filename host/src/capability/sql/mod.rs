@@ -9,6 +9,7 @@ mod names;
 mod numeric;
 mod pool;
 mod postgres;
+mod source;
 mod split;
 mod sqlite;
 mod statement;
@@ -29,6 +30,7 @@ use statement::{Author, Statement, Statements};
 
 pub(crate) use effect::effect;
 pub(crate) use exclusive::Exclusive;
+pub use source::{Source, SourceView};
 pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;
 pub use view::{Open, Sql, View};
@@ -50,6 +52,17 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     statements: Statements,
     pools: Pools,
+    access: Access,
+}
+
+/// What may be done with a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Everything.
+    Full,
+    /// Nothing is changed: no statement is let through that writes, and the sessions
+    /// themselves refuse to.
+    Read,
 }
 
 /// The connections, by kind of database.
@@ -110,15 +123,29 @@ impl Database {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(config: &config::Database) -> Result<Self, ConnectError> {
+        Self::open(config, Access::Full).await
+    }
+
+    /// As [`Self::connect`], for a database that nothing is changed in: no statement is
+    /// let through that writes, and the sessions themselves refuse to.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect_to_read(config: &config::Database) -> Result<Self, ConnectError> {
+        Self::open(config, Access::Read).await
+    }
+
+    async fn open(config: &config::Database, access: Access) -> Result<Self, ConnectError> {
         let dialect = dialect_of(&config.url)?;
         let pools = match dialect {
-            Dialect::Sqlite => Pools::Sqlite(connect_sqlite(config).await?),
-            Dialect::Postgres => Pools::Postgres(connect_postgres(config).await?),
-            Dialect::Mysql => Pools::Mysql(connect_mysql(config).await?),
+            Dialect::Sqlite => Pools::Sqlite(connect_sqlite(config, access).await?),
+            Dialect::Postgres => Pools::Postgres(connect_postgres(config, access).await?),
+            Dialect::Mysql => Pools::Mysql(connect_mysql(config, access).await?),
         };
         Ok(Self(Arc::new(Inner {
             statements: Statements::new(dialect),
             pools,
+            access,
         })))
     }
 
@@ -193,6 +220,11 @@ impl Database {
         limits: &config::SqlLimits,
     ) -> Result<Rows, Error> {
         let statement = self.0.statements.get(author, statement, params.len())?;
+        if self.0.access == Access::Read && !statement.reads {
+            return Err(Error::InvalidStatement(
+                "only reading is allowed".to_owned(),
+            ));
+        }
         let rows = on!(&self.0.pools, Pools(pair) => {
             query_once(pair, &statement, params, columns, limits).await
         });
@@ -255,7 +287,22 @@ pub(crate) fn dialect_of(url: &str) -> Result<Dialect, ConnectError> {
     }
 }
 
-async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite>, ConnectError> {
+async fn connect_sqlite(
+    config: &config::Database,
+    access: Access,
+) -> Result<Pair<sqlite::Sqlite>, ConnectError> {
+    if access == Access::Read {
+        let options = sqlite::foreign(config)?;
+        reach::<sqlite::Sqlite>(&options, config.connect_timeout)
+            .await?
+            .close()
+            .await;
+        let both = pool(options, config.max_connections, config);
+        return Ok(Pair {
+            read: both.clone(),
+            write: both,
+        });
+    }
     let options = sqlite::options(config)?;
     // The writer first: it makes the file and switches it to WAL.
     reach::<sqlite::Sqlite>(&options, config.connect_timeout)
@@ -270,8 +317,9 @@ async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite
 
 async fn connect_postgres(
     config: &config::Database,
+    access: Access,
 ) -> Result<Pair<postgres::Postgres>, ConnectError> {
-    let options = postgres::options(config)?;
+    let options = postgres::options(config, access)?;
     let mut first = reach::<postgres::Postgres>(&options, config.connect_timeout).await?;
     first
         .make_schema(&options)
@@ -285,8 +333,11 @@ async fn connect_postgres(
     })
 }
 
-async fn connect_mysql(config: &config::Database) -> Result<Pair<mysql::Mysql>, ConnectError> {
-    let options = mysql::options(config)?;
+async fn connect_mysql(
+    config: &config::Database,
+    access: Access,
+) -> Result<Pair<mysql::Mysql>, ConnectError> {
+    let options = mysql::options(config, access)?;
     reach::<mysql::Mysql>(&options, config.connect_timeout)
         .await?
         .close()

@@ -18,7 +18,7 @@ use super::backend::{
 };
 use super::numeric;
 use super::statement::Statement;
-use super::{ConnectError, config};
+use super::{Access, ConnectError, config};
 use crate::contract::sql::{Dialect, Error, Kind, Value};
 
 /// From 1970, where our microseconds start, to 2000, where PostgreSQL's do.
@@ -43,7 +43,7 @@ pub(super) struct Options {
 ///
 /// The session fixes what the lexer relies on, the isolation that all three databases
 /// share, and an end for transactions whose gateway vanished without a word.
-pub(super) fn options(config: &config::Database) -> Result<Options, ConnectError> {
+pub(super) fn options(config: &config::Database, access: Access) -> Result<Options, ConnectError> {
     let connect: PgConnectOptions = config
         .url
         .parse()
@@ -59,8 +59,12 @@ pub(super) fn options(config: &config::Database) -> Result<Options, ConnectError
     let setup = format!(
         "SET standard_conforming_strings = on; \
          SET default_transaction_isolation = 'read committed'; \
-         SET default_transaction_read_only = off; \
+         SET default_transaction_read_only = {}; \
          SET idle_in_transaction_session_timeout = '5min'{}",
+        match access {
+            Access::Full => "off",
+            Access::Read => "on",
+        },
         quoted
             .as_ref()
             .map(|name| format!("; SET search_path = {name}"))

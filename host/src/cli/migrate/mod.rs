@@ -6,7 +6,7 @@ mod show;
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failed};
-use super::scratch::Scratch;
+use super::scratch::Cache;
 use super::{Source, block_on, plugin_file, print, warn};
 use crate::capability::sql::Database;
 use crate::config::{Config, Draft};
@@ -254,25 +254,19 @@ async fn look(config: &Config) -> Result<(Vec<Scope>, Option<Database>), Failed>
 struct Plugins {
     engine: Engine,
     loaded: Vec<(String, Loaded)>,
-    /// Where their code is when the data folder isn't there.
-    _scratch: Option<Scratch>,
+    _cache: Cache,
 }
 
 impl Plugins {
     async fn load(config: &Config) -> Result<Self, Failed> {
-        // The cache takes no relative path.
-        let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
-        let scratch = (!data.is_dir()).then(Scratch::new);
-        let cache = match &scratch {
-            Some(scratch) => scratch.path().to_owned(),
-            None => data.join("cache"),
-        };
-        let engine = Engine::new(config.plugins.values(), &cache).map_err(StartError::Engine)?;
+        let cache = Cache::of(config);
+        let engine =
+            Engine::new(config.plugins.values(), cache.path()).map_err(StartError::Engine)?;
         let loaded = load_all(&engine, config).await?;
         Ok(Self {
             engine,
             loaded,
-            _scratch: scratch,
+            _cache: cache,
         })
     }
 
