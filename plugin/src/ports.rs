@@ -152,6 +152,26 @@ pub trait Transaction {
     fn commit(self) -> Result<(), Error>;
 }
 
+/// The database that the operator chose for a task to read from.
+pub trait Source {
+    /// Which database it is.
+    ///
+    /// # Errors
+    /// `Unavailable` where there is none, as while requests are served.
+    fn source_dialect(&self) -> Result<Dialect, Error>;
+
+    /// The rows of a statement that reads, each with one value a column.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn source_query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Vec<Row>, Error>;
+}
+
 /// How an audited attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

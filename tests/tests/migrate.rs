@@ -325,7 +325,10 @@ fn files(owner: &str, test: &TestDatabase) -> Vec<Migration> {
         .collect();
     paths.sort();
     let of = |(version, path): (u32, &std::path::PathBuf)| {
-        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .expect("a name");
         let text = std::fs::read_to_string(path).expect("the text");
         migration(version, &name[5..], &text)
     };
@@ -338,14 +341,28 @@ async fn what_others_made_survives(test: TestDatabase) {
         test.raw("CREATE SCHEMA main; CREATE SCHEMA logs; CREATE TABLE main.messages (id INTEGER); INSERT INTO main.messages VALUES (7)")
             .await;
     }
-    let foreign = ["messages", "message_recipients", "audit_logs", "migrations", "channels"];
+    let foreign = [
+        "messages",
+        "message_recipients",
+        "audit_logs",
+        "migrations",
+        "channels",
+    ];
     for table in foreign {
-        test.raw(&format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, note VARCHAR(20))")).await;
-        test.raw(&format!("INSERT INTO {table} (id, note) VALUES (1, 'theirs')")).await;
+        test.raw(&format!(
+            "CREATE TABLE {table} (id INTEGER PRIMARY KEY, note VARCHAR(20))"
+        ))
+        .await;
+        test.raw(&format!(
+            "INSERT INTO {table} (id, note) VALUES (1, 'theirs')"
+        ))
+        .await;
     }
     let database = test.connect().await;
     let gateway = migrate::gateway(test.dialect);
-    migrate::run(&database, migrate::GATEWAY, &gateway).await.expect("the gateway's");
+    migrate::run(&database, migrate::GATEWAY, &gateway)
+        .await
+        .expect("the gateway's");
     let chat = files("chat", &test);
     let applied = run(&database, &chat).await.expect("the chat's");
     assert_eq!(applied.len(), chat.len());
@@ -359,7 +376,12 @@ async fn what_others_made_survives(test: TestDatabase) {
     }
     if test.dialect == Dialect::Postgres {
         let rows = database
-            .query("SELECT id FROM main.messages", Vec::new(), &[Kind::Integer], &limits())
+            .query(
+                "SELECT id FROM main.messages",
+                Vec::new(),
+                &[Kind::Integer],
+                &limits(),
+            )
             .await;
         assert_eq!(rows.expect("theirs").len(), 1);
     }
@@ -368,19 +390,28 @@ async fn what_others_made_survives(test: TestDatabase) {
 async fn every_state_has_a_word(test: TestDatabase) {
     let database = test.connect().await;
     let words = async |migrations: &[Migration]| {
-        let status = migrate::status(&database, "chat", migrations).await.expect("the status");
+        let status = migrate::status(&database, "chat", migrations)
+            .await
+            .expect("the status");
         status.iter().map(|it| it.state.word()).collect::<Vec<_>>()
     };
     assert_eq!(words(&two()).await, ["pending", "pending"]);
-    let off = migrate::at_start(&database, "chat", &two(), false).await.expect_err("pending");
+    let off = migrate::at_start(&database, "chat", &two(), false)
+        .await
+        .expect_err("pending");
     assert!(off.to_string().contains("gateway migrate up"), "{off}");
-    migrate::at_start(&database, "chat", &two(), true).await.expect("a run");
-    migrate::at_start(&database, "chat", &two(), false).await.expect("nothing is pending");
+    migrate::at_start(&database, "chat", &two(), true)
+        .await
+        .expect("a run");
+    migrate::at_start(&database, "chat", &two(), false)
+        .await
+        .expect("nothing is pending");
     assert_eq!(words(&two()).await, ["ok", "ok"]);
     let mut edited = two();
     edited[0].statements.push(' ');
     assert_eq!(words(&edited).await, ["changed", "ok"]);
     assert_eq!(words(&two()[..1]).await, ["ok", "missing"]);
-    test.raw("UPDATE gateway_migrations SET applied_at = NULL WHERE version = 2").await;
+    test.raw("UPDATE gateway_migrations SET applied_at = NULL WHERE version = 2")
+        .await;
     assert_eq!(words(&two()).await, ["ok", "unfinished"]);
 }
