@@ -17,5 +17,5 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub use self::exports::gateway::plugin::lifecycle;
-pub use self::gateway::plugin::{audit, body, http, identity, log, sql};
+pub use self::exports::gateway::plugin::{lifecycle, task};
+pub use self::gateway::plugin::{audit, body, http, identity, log, source, sql};

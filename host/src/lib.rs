@@ -96,10 +96,12 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     );
     let (loaded, database) = (loaded?, database?);
 
-    migrate::run(
+    let apply = config.migrate.at_start;
+    migrate::at_start(
         &database,
         migrate::GATEWAY,
         &migrate::gateway(database.dialect()),
+        apply,
     )
     .await?;
     let mut plugins = Vec::new();
@@ -115,7 +117,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
             .migrations(&engine, database.dialect())
             .await
             .map_err(|error| failed(error.into()))?;
-        migrate::run(&database, &name, &migrations).await?;
+        migrate::at_start(&database, &name, &migrations, apply).await?;
         let plugin = Plugin::start(&engine, &name, &loaded, settings.clone(), database.clone())
             .await
             .map_err(failed)?;

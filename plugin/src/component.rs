@@ -25,16 +25,16 @@ mod contract {
     });
 }
 
-use contract::exports::gateway::plugin::{handler, lifecycle};
-use contract::gateway::plugin::{audit, http, identity, log, sql};
+use contract::exports::gateway::plugin::{handler, lifecycle, task};
+use contract::gateway::plugin::{audit, http, identity, log, source, sql};
 use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
-use crate::api;
 use crate::ports::{
     Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Rows, Transaction, Value,
+    Rows, Source, Transaction, Value,
 };
+use crate::{api, import};
 
 struct Host;
 
@@ -74,6 +74,21 @@ impl Transaction for sql::Transaction {
 
     fn commit(self) -> Result<(), Error> {
         sql::Transaction::commit(self)
+    }
+}
+
+impl Source for Host {
+    fn source_dialect(&self) -> Result<Dialect, Error> {
+        source::which().map(dialect)
+    }
+
+    fn source_query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Rows, Error> {
+        source::query(statement, params, columns)
     }
 }
 
@@ -141,6 +156,53 @@ impl lifecycle::Guest for Chat {
                 statements: it.statements.to_owned(),
             })
             .collect()
+    }
+}
+
+/// The name of the one task.
+const IMPORT: &str = "import";
+
+impl task::Guest for Chat {
+    fn tasks() -> Vec<task::TaskInfo> {
+        let parameters = import::PARAMETERS.iter();
+        vec![task::TaskInfo {
+            name: IMPORT.to_owned(),
+            summary: "bring the database of @sourceloop/chat-service over".to_owned(),
+            parameters: parameters
+                .map(|(name, summary, default)| task::Parameter {
+                    name: (*name).to_owned(),
+                    summary: (*summary).to_owned(),
+                    required: default.is_none(),
+                    default: default.map(str::to_owned),
+                })
+                .collect(),
+            needs_source: true,
+            dry_run: true,
+        }]
+    }
+
+    fn step(
+        task: String,
+        parameters: String,
+        dry_run: bool,
+        state: Option<String>,
+    ) -> Result<task::StepReport, String> {
+        if task != IMPORT {
+            return Err(format!("there is no task {task:?}"));
+        }
+        let step = import::step(&Host, &parameters, dry_run, state.as_deref())?;
+        let progress = step.progress.into_iter();
+        Ok(task::StepReport {
+            state: step.state,
+            done: step.done,
+            progress: progress
+                .map(|(name, value)| task::Count {
+                    name: name.to_owned(),
+                    value,
+                })
+                .collect(),
+            lines: step.lines,
+        })
     }
 }
 

@@ -177,6 +177,24 @@ pub enum ValueRef<'a> {
     Json(&'a str),
 }
 
+impl ValueRef<'_> {
+    /// A value of its own.
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Boolean(value) => Value::Boolean(value),
+            Self::Integer(value) => Value::Integer(value),
+            Self::Real(value) => Value::Real(value),
+            Self::Text(value) => Value::Text(value.to_owned()),
+            Self::Bytes(value) => Value::Bytes(value.to_vec()),
+            Self::Uuid(value) => Value::Uuid(value),
+            Self::Timestamp(value) => Value::Timestamp(value),
+            Self::Json(value) => Value::Json(value.to_owned()),
+        }
+    }
+}
+
 /// One row of a result.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
@@ -197,6 +215,13 @@ impl Rows {
     #[must_use]
     pub fn first(&self) -> Option<Row<'_>> {
         self.iter(self.cells.len()).next()
+    }
+
+    /// The rows with values of their own, for those who keep them.
+    #[must_use]
+    pub fn to_values(&self, columns: usize) -> Vec<Vec<Value>> {
+        let values = |row: Row<'_>| (0..columns).map(|it| row.get(it).to_value()).collect();
+        self.iter(columns).map(values).collect()
     }
 
     /// Whether there is no row.
@@ -308,6 +333,26 @@ pub trait Transaction {
     /// See [`Error`]. After one, nothing has been written, unless the connection was
     /// lost while the commit was under way.
     fn commit(self) -> Result<(), Error>;
+}
+
+/// The database that the operator chose for a task to read from.
+pub trait Source {
+    /// Which database it is.
+    ///
+    /// # Errors
+    /// `Unavailable` where there is none, as while requests are served.
+    fn source_dialect(&self) -> Result<Dialect, Error>;
+
+    /// The rows of a statement that reads, each with one field a column.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn source_query(
+        &self,
+        statement: &str,
+        params: &[Value],
+        columns: &[Kind],
+    ) -> Result<Rows, Error>;
 }
 
 /// How an audited attempt ended.

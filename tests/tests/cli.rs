@@ -195,6 +195,30 @@ fn help_teaches() -> Result<()> {
         ),
         (&["config", "defaults", "--help"], &["gateway.toml"]),
         (&["plugin", "inspect", "--help"], &["65", "Example"]),
+        (&["plugin", "tasks", "--help"], &["Example"]),
+        (
+            &["plugin", "run", "--help"],
+            &[
+                "SIGTERM",
+                "75 interrupted",
+                "--source-file",
+                "--dry-run",
+                "Examples",
+            ],
+        ),
+        (
+            &["migrate", "--help"],
+            &["migrate.at_start", "SOURCELOOP_MIGRATION"],
+        ),
+        (
+            &["migrate", "plan", "--help"],
+            &["1 when something is", "65", "Example"],
+        ),
+        (
+            &["migrate", "status", "--help"],
+            &["unfinished", "appliedAt", "Examples"],
+        ),
+        (&["migrate", "export", "--help"], &["--force", "Examples"]),
         (
             &["audit", "verify", "--help"],
             &["hash", "Exit code 1", "Examples"],

@@ -21,6 +21,8 @@ on_every_database!(
     a_failed_one_leaves_nothing_or_says_so,
     a_half_applied_one_is_named,
     plugins_may_not_migrate_everything,
+    what_others_made_survives,
+    every_state_has_a_word,
 );
 
 fn migration(version: u32, name: &str, statements: &str) -> Migration {
@@ -140,7 +142,7 @@ async fn edited_and_missing_ones_stop_the_start(test: TestDatabase) {
             .await
             .expect_err("an error")
             .to_string();
-        let same = migrate::status(&database, "chat", migrations)
+        let same = migrate::plan(&database, "chat", migrations)
             .await
             .expect_err("an error");
         assert_eq!(same.to_string(), error);
@@ -241,7 +243,7 @@ async fn a_failed_one_leaves_nothing_or_says_so(test: TestDatabase) {
     let first = migrate::run(
         &database,
         "other",
-        &[migration(1, "bad", "DROP TABLE nowhere")],
+        &[migration(1, "bad", "INSERT INTO nowhere (id) VALUES (1)")],
     )
     .await;
     assert!(
@@ -287,6 +289,10 @@ async fn plugins_may_not_migrate_everything(test: TestDatabase) {
     for statements in [
         "DROP TABLE gateway_audit",
         "UPDATE gateway_migrations SET name = 'x'",
+        "DROP TABLE others",
+        "CREATE TABLE IF NOT EXISTS others (id INTEGER); DROP TABLE others",
+        "ALTER TABLE others RENAME TO mine",
+        "DELETE FROM others",
         "ATTACH DATABASE 'x' AS y",
         "CREATE USER x",
         "SET search_path = 'x'",
@@ -305,4 +311,107 @@ async fn plugins_may_not_migrate_everything(test: TestDatabase) {
         .query("SELECT id FROM a", Vec::new(), &[Kind::Integer], &limits())
         .await;
     assert!(told.is_err(), "nothing of it ran");
+}
+
+/// The migrations of a folder of `migrations/`, as a plugin would tell them.
+fn files(owner: &str, test: &TestDatabase) -> Vec<Migration> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../migrations")
+        .join(owner)
+        .join(test.pick("sqlite", "postgres", "mysql"));
+    let mut paths: Vec<_> = std::fs::read_dir(&folder)
+        .expect("the folder")
+        .map(|file| file.expect("a file").path())
+        .collect();
+    paths.sort();
+    let of = |(version, path): (u32, &std::path::PathBuf)| {
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .expect("a name");
+        let text = std::fs::read_to_string(path).expect("the text");
+        migration(version, &name[5..], &text)
+    };
+    (1..).zip(&paths).map(of).collect()
+}
+
+/// The tables of a service that shares the database, the original's names among them.
+async fn what_others_made_survives(test: TestDatabase) {
+    if test.dialect == Dialect::Postgres {
+        test.raw("CREATE SCHEMA main; CREATE SCHEMA logs; CREATE TABLE main.messages (id INTEGER); INSERT INTO main.messages VALUES (7)")
+            .await;
+    }
+    let foreign = [
+        "messages",
+        "message_recipients",
+        "audit_logs",
+        "migrations",
+        "channels",
+    ];
+    for table in foreign {
+        test.raw(&format!(
+            "CREATE TABLE {table} (id INTEGER PRIMARY KEY, note VARCHAR(20))"
+        ))
+        .await;
+        test.raw(&format!(
+            "INSERT INTO {table} (id, note) VALUES (1, 'theirs')"
+        ))
+        .await;
+    }
+    let database = test.connect().await;
+    let gateway = migrate::gateway(test.dialect);
+    migrate::run(&database, migrate::GATEWAY, &gateway)
+        .await
+        .expect("the gateway's");
+    let chat = files("chat", &test);
+    let applied = run(&database, &chat).await.expect("the chat's");
+    assert_eq!(applied.len(), chat.len());
+    for table in foreign {
+        let sql = format!("SELECT id, note FROM {table}");
+        let rows = database
+            .query(&sql, Vec::new(), &[Kind::Integer, Kind::Text], &limits())
+            .await
+            .expect(table);
+        assert_eq!(rows.len(), 1, "{table}");
+    }
+    if test.dialect == Dialect::Postgres {
+        let rows = database
+            .query(
+                "SELECT id FROM main.messages",
+                Vec::new(),
+                &[Kind::Integer],
+                &limits(),
+            )
+            .await;
+        assert_eq!(rows.expect("theirs").len(), 1);
+    }
+}
+
+async fn every_state_has_a_word(test: TestDatabase) {
+    let database = test.connect().await;
+    let words = async |migrations: &[Migration]| {
+        let status = migrate::status(&database, "chat", migrations)
+            .await
+            .expect("the status");
+        status.iter().map(|it| it.state.word()).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&two()).await, ["pending", "pending"]);
+    let off = migrate::at_start(&database, "chat", &two(), false)
+        .await
+        .expect_err("pending");
+    assert!(off.to_string().contains("gateway migrate up"), "{off}");
+    migrate::at_start(&database, "chat", &two(), true)
+        .await
+        .expect("a run");
+    migrate::at_start(&database, "chat", &two(), false)
+        .await
+        .expect("nothing is pending");
+    assert_eq!(words(&two()).await, ["ok", "ok"]);
+    let mut edited = two();
+    edited[0].statements.push(' ');
+    assert_eq!(words(&edited).await, ["changed", "ok"]);
+    assert_eq!(words(&two()[..1]).await, ["ok", "missing"]);
+    test.raw("UPDATE gateway_migrations SET applied_at = NULL WHERE version = 2")
+        .await;
+    assert_eq!(words(&two()).await, ["ok", "unfinished"]);
 }

@@ -23,6 +23,8 @@ pub(super) enum Exit {
     Unavailable,
     /// The gateway itself is at fault.
     Internal,
+    /// Stopped before the end; the rest can be done later.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -34,6 +36,7 @@ impl From<Exit> for ExitCode {
             Exit::Plugin => 65,
             Exit::Unavailable => 69,
             Exit::Internal => 70,
+            Exit::Interrupted => 75,
         })
     }
 }
@@ -103,6 +106,15 @@ impl From<StartError> for Failed {
         };
         Self {
             exit,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<migrate::Error> for Failed {
+    fn from(error: migrate::Error) -> Self {
+        Self {
+            exit: of_migration(&error),
             message: error.to_string(),
         }
     }

@@ -11,8 +11,13 @@ use crate::config::{Config, Draft, Environment, Flags};
 mod audit;
 mod config;
 mod exit;
+mod migrate;
 mod plugin;
+mod progress;
+mod scratch;
 mod serve;
+mod signals;
+mod task;
 mod token;
 
 use exit::{Exit, Failed};
@@ -36,17 +41,19 @@ A first conversation:
 
 Exit codes:
    0  done
-   1  failed, or `audit verify` found the record broken
+   1  failed; also: `audit verify` found the record broken, `migrate plan` something pending
   64  wrong arguments or configuration; nothing was started
-  65  a plugin was refused
+  65  a plugin was refused, or its schema is not the one that the database has
   69  the database or an address is unavailable
-  70  an error inside the gateway";
+  70  an error inside the gateway
+  75  `plugin run` was interrupted, and work is left";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
     Token(token::Token),
     Config(config::Config),
+    Migrate(migrate::Migrate),
     Plugin(plugin::Plugin),
     Audit(audit::Audit),
 }
@@ -60,6 +67,14 @@ struct Source {
     /// The folder of the embedded database and the signing secret [default: ./data].
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+}
+
+/// `NAME=FILE` of `--plugin`.
+fn plugin_file(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, file)) => Ok((name.to_owned(), file.to_owned())),
+        None => Err("write NAME=FILE, such as notes=notes.wasm".into()),
+    }
 }
 
 impl Source {
@@ -101,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Config(command) => command.run(),
+        Command::Migrate(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Audit(command) => command.run(),
     };

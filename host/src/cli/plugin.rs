@@ -1,18 +1,20 @@
 //! `gateway plugin`.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failed};
+use super::scratch::Scratch;
+use super::task::{Run, Tasks};
 use super::{block_on, print};
+use crate::StartError;
 use crate::config;
 use crate::contract::sql::Dialect;
 use crate::plugin::{Engine, Inspection, inspect};
 
-/// Look at plugins.
+/// Look at plugins, and run their long work.
 #[derive(Debug, Args)]
 pub(super) struct Plugin {
     #[command(subcommand)]
@@ -22,6 +24,8 @@ pub(super) struct Plugin {
 #[derive(Debug, Subcommand)]
 enum Command {
     Inspect(Inspect),
+    Tasks(Tasks),
+    Run(Run),
 }
 
 /// Print what a component is, what it needs, and whether it would be hosted.
@@ -44,13 +48,20 @@ struct Inspect {
 
 impl Plugin {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let Command::Inspect(Inspect { file }) = self.command;
+        match self.command {
+            Command::Inspect(inspect) => inspect.run(),
+            Command::Tasks(tasks) => tasks.run(),
+            Command::Run(run) => run.run(),
+        }
+    }
+}
+
+impl Inspect {
+    fn run(self) -> Result<(), Failed> {
+        let file = self.file;
         let settings = config::Plugin::with_defaults(file.clone())?;
         let cache = Scratch::new();
-        let engine = Engine::new([&settings], &cache.0).map_err(|error| Failed {
-            exit: Exit::Internal,
-            message: format!("the WebAssembly engine: {error:#}"),
-        })?;
+        let engine = Engine::new([&settings], cache.path()).map_err(StartError::Engine)?;
         let inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
         print(&describe(&inspection))?;
         if inspection.refused.is_empty() {
@@ -60,22 +71,6 @@ impl Plugin {
             exit: Exit::Plugin,
             message: format!("{} would be refused", file.display()),
         })
-    }
-}
-
-/// A folder for compiled code that nobody needs again; dropped, it is removed.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        Self(std::env::temp_dir().join(format!("gateway-inspect-{}", uuid::Uuid::now_v7())))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays behind in the system's folder for such is the system's to clear.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

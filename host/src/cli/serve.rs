@@ -1,10 +1,10 @@
 //! `gateway serve`.
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{Exit, Failed};
-use super::{Source, block_on, print};
+use super::signals::Signals;
+use super::{Source, block_on, plugin_file, print};
 use crate::{Running, telemetry};
 
 /// Serve until SIGTERM or SIGINT.
@@ -25,7 +25,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<String>,
     /// A plugin's name and its component; can be given for several.
-    #[arg(long = "plugin", value_name = "NAME=FILE", value_parser = plugin)]
+    #[arg(long = "plugin", value_name = "NAME=FILE", value_parser = plugin_file)]
     plugins: Vec<(String, String)>,
 }
 
@@ -36,13 +36,6 @@ Examples:
   DATABASE_URL=postgres://gateway@db/gateway JWT_SECRET_FILE=/run/secrets/jwt gateway serve
 
 Everything that can be configured: `gateway config defaults`.";
-
-fn plugin(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, file)) => Ok((name.to_owned(), file.to_owned())),
-        None => Err("write NAME=FILE, such as notes=notes.wasm".into()),
-    }
-}
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failed> {
@@ -90,33 +83,5 @@ async fn stop(running: Running, mut signals: Signals) -> Result<(), Failed> {
             exit: Exit::Failed,
             message: "stopped at once by a second signal".into(),
         }),
-    }
-}
-
-/// The signals that end the process.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failed> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failed {
-                exit: Exit::Internal,
-                message: format!("cannot listen for signals: {error}"),
-            })
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, Cors, database_url, settings};
+use super::{Config, Cors, database_url, installer, settings};
 
 /// The longest name that PostgreSQL keeps.
 const MAX_SCHEMA: usize = 63;
@@ -58,6 +58,7 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
             return refuse(&format!("plugin.{name}.limits.cpu_time"), reason);
         }
     }
+    installer::check(config, layers)?;
     if let Some(schema) = &config.database.schema {
         if !database_url::is_postgres(&config.database.url) {
             config.warnings.push(format!(

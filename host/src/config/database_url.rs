@@ -21,6 +21,11 @@ pub(super) fn is_postgres(text: &str) -> bool {
     text.starts_with("postgres:") || text.starts_with("postgresql:")
 }
 
+/// Whether the address is one of a MySQL or MariaDB server.
+pub(super) fn is_mysql(text: &str) -> bool {
+    text.starts_with("mysql:") || text.starts_with("mariadb:")
+}
+
 /// The address without its password. One that cannot be read may hold a password
 /// anywhere, so nothing of it is shown.
 pub(super) fn masked(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! From the file, the environment and the flags to a [`Config`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use super::env::Environment;
 use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
-use super::{Admin, Auth, Config, Database, Log, Plugin, Server};
-use super::{check, database_url, file, keys, original, secret};
+use super::{Admin, Auth, Config, Database, Installer, Log, Migrate, Plugin, Server};
+use super::{check, database_url, file, installer, keys, original, secret, settings};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
 #[derive(Debug)]
@@ -75,14 +75,25 @@ impl Draft {
     ) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
         let mut layers = Layers::default();
-        if let Some(path) = file.or(env.config_file()?.map(Path::new)) {
-            layers.add(file::read(path)?)?;
-        }
+        let of_file = match file.or(env.config_file()?.map(Path::new)) {
+            Some(path) => file::read(path)?,
+            None => Vec::new(),
+        };
+        let (of_env, of_flags) = (env.given()?, flags.given());
+        let plugins: BTreeSet<&str> = [&of_file, &of_env, &of_flags]
+            .into_iter()
+            .flatten()
+            .filter_map(|given| Some(settings::plugin_of(&given.key)?.0))
+            .collect();
+        let (of_installer, installer) = installer::given(env, &plugins, &mut warnings)?;
+
+        layers.add(of_file)?;
         for layer in original::given(env, &mut warnings)? {
             layers.add(layer)?;
         }
-        layers.add(env.given()?)?;
-        layers.add(flags.given())?;
+        layers.add(of_installer)?;
+        layers.add(of_env)?;
+        layers.add(of_flags)?;
         layers.complete()?;
 
         let keys = keys::assemble(&layers, &mut warnings)?;
@@ -90,6 +101,7 @@ impl Draft {
         check::plugins_have_files(&layers)?;
         let mut config = place(&layers, url)?;
         config.auth.keys = keys;
+        config.installer = installer;
         config.warnings = warnings;
         check::together(&mut config, &layers)?;
         Ok(Self { config, layers })
@@ -163,6 +175,7 @@ struct Tree {
     server: Server,
     admin: Admin,
     database: Database,
+    migrate: Migrate,
     auth: Auth,
     #[serde(default)]
     plugin: BTreeMap<String, Plugin>,
@@ -201,9 +214,11 @@ fn place(layers: &Layers, url: String) -> Result<Config, ConfigError> {
         admin: tree.admin,
         data: tree.data,
         database: tree.database,
+        migrate: tree.migrate,
         auth: tree.auth,
         plugins: tree.plugin,
         log: tree.log,
+        installer: Installer::default(),
         warnings: Vec::new(),
     })
 }

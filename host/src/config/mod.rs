@@ -21,6 +21,7 @@ mod env;
 mod error;
 mod file;
 mod flags;
+mod installer;
 mod keys;
 mod kind;
 mod layers;
@@ -35,6 +36,7 @@ mod tests;
 pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
+pub use installer::Installer;
 pub use kind::{Item, Kind};
 pub use load::Draft;
 pub use print::defaults;
@@ -52,12 +54,16 @@ pub struct Config {
     pub data: PathBuf,
     /// The database that the gateway and its plugins share.
     pub database: Database,
+    /// How the schemas of the gateway and its plugins are kept up to date.
+    pub migrate: Migrate,
     /// How bearer tokens are verified.
     pub auth: Auth,
     /// The plugins by name.
     pub plugins: BTreeMap<String, Plugin>,
     /// What is logged and how.
     pub log: Log,
+    /// What the variables of the original's installer ask of `gateway migrate`.
+    pub installer: Installer,
     /// What the operator should know but what stops nothing; logged once at the start.
     pub warnings: Vec<String>,
 }
@@ -155,6 +161,14 @@ pub struct Database {
     pub connect_timeout: Duration,
     /// Prepared statements kept for each connection. Default 256.
     pub statement_cache: usize,
+}
+
+/// How the schemas of the gateway and its plugins are kept up to date.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Migrate {
+    /// Whether `serve` applies what is pending. Default true.
+    pub at_start: bool,
 }
 
 /// How bearer tokens are verified.

@@ -100,6 +100,10 @@ pub const SETTINGS: &[Setting] = &[
         "How long a start waits for the database to answer."),
     set("database.statement_cache", count(0, 10_000), "256",
         "Prepared statements kept for each connection."),
+    set("migrate.at_start", Kind::Flag, "true",
+        "Whether `serve` applies what is pending of the schemas. Off: it does not start while \
+         something is, and `gateway migrate up` applies it.")
+        .or(&["SOURCELOOP_MIGRATION", "<NAME>_MIGRATION"]),
     unset("auth.secret", Kind::Secret,
         "The secret of HS256 tokens. With no key of any kind, a random one is made and kept in \
          `jwt.secret` in the data folder, with mode 0600.").or(&["JWT_SECRET"]),

@@ -392,3 +392,62 @@ fn has_table(file: &str, mark: &str, table: &str) {
         "run UPDATE_DOCS=1 cargo test --release -p gateway config"
     );
 }
+
+#[test]
+fn the_installers_variables_are_of_the_plugins_name_and_of_the_catalogue() {
+    let off = ("GATEWAY_PLUGIN_MY_NOTES_FILE", "x.wasm");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g.toml");
+    fs::write(&path, "migrate.at_start = false").unwrap();
+    let read = |variables: &[(&str, &str)]| {
+        let variables: Vec<_> = variables.iter().chain([&off]).copied().collect();
+        Draft::read(Some(&path), &env(&variables), &Flags::default())
+            .unwrap()
+            .config
+    };
+    assert!(!read(&[]).migrate.at_start);
+    assert!(
+        !read(&[("OTHER_MIGRATION", "1"), ("SOURCELOOP_MIGRATION", "")])
+            .migrate
+            .at_start
+    );
+    assert!(
+        read(&[("MY_NOTES_MIGRATION", "no")]).migrate.at_start,
+        "any value counts"
+    );
+    assert!(read(&[("SOURCELOOP_MIGRATION", "1")]).migrate.at_start);
+    let own = ("GATEWAY_MIGRATE_AT_START", "false");
+    assert!(!read(&[("SOURCELOOP_MIGRATION", "1"), own]).migrate.at_start);
+
+    let copied = read(&[("MY_NOTES_MIGRATION_COPY", "1")]);
+    assert_eq!(
+        copied.installer.copy.as_deref(),
+        Some("MY_NOTES_MIGRATION_COPY")
+    );
+    assert!(copied.warnings[0].starts_with("MY_NOTES_MIGRATION_COPY: `gateway migrate up`"));
+}
+
+#[test]
+fn mysqls_migrations_want_mysql() {
+    let mysql = ("MYSQL_MIGRATION", "true");
+    let refused = |variables: &[(&str, &str)]| from_env(variables).unwrap_err().to_string();
+    assert_eq!(
+        refused(&[mysql, ("DB_HOST", "db")]),
+        "MYSQL_MIGRATION: it asks for the migrations of MySQL, but DB_HOST names a PostgreSQL \
+         database; correct the one (with DB_HOST, by DB_CONNECTOR=mysql) or unset the other"
+    );
+    assert!(
+        refused(&[mysql, ("DATABASE_URL", "sqlite:x.db")])
+            .contains("DATABASE_URL names an SQLite database")
+    );
+    let fine = [mysql, ("DB_HOST", "db"), ("DB_CONNECTOR", "mysql")];
+    assert!(from_env(&fine).unwrap().installer.mysql);
+    let nothing = from_env(&[mysql]).unwrap();
+    assert!(nothing.warnings[0].contains("no database is configured"));
+    assert!(
+        !from_env(&[("MYSQL_MIGRATION", "1"), ("DB_HOST", "db")])
+            .unwrap()
+            .installer
+            .mysql
+    );
+}

@@ -112,6 +112,19 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Something is pending, and the configuration says not to apply it by itself.
+    #[error(
+        "{owner}: migration {version} ({name}) is pending, and migrate.at_start is off; apply \
+         it with `gateway migrate up`"
+    )]
+    Pending {
+        /// Whose migrations.
+        owner: String,
+        /// The number.
+        version: u32,
+        /// The name.
+        name: String,
+    },
     /// A statement failed.
     #[error("{owner}: migration {version} ({name}) failed at its statement {statement}: {reason}")]
     Failed {

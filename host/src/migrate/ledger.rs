@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Error, Migration};
+use super::{Error, Migration, State, Status};
 use crate::capability::sql::Exclusive;
 use crate::contract::sql::{self, Dialect, Kind, Value};
 
@@ -215,6 +215,36 @@ pub(super) async fn erase(session: &mut Exclusive, owner: &str, version: u32) ->
     ];
     session.execute(sql, params).await?;
     Ok(())
+}
+
+/// What the ledger says of each migration, and of those that only the ledger knows.
+pub(super) fn compare(migrations: &[Migration], rows: &[Row]) -> Vec<Status> {
+    let of = |migration: &Migration| {
+        let row = rows.iter().find(|row| row.version == migration.version);
+        Status {
+            version: migration.version,
+            name: migration.name.clone(),
+            applied_at: row.and_then(|row| row.applied_at),
+            state: match row {
+                None => State::Pending,
+                Some(row) if row.name != migration.name || row.checksum != checksum(migration) => {
+                    State::Changed
+                }
+                Some(row) if row.applied_at.is_none() => State::Unfinished,
+                Some(_) => State::Applied,
+            },
+        }
+    };
+    let known = |row: &&Row| migrations.iter().any(|it| it.version == row.version);
+    let missing = rows.iter().filter(|row| !known(row)).map(|row| Status {
+        version: row.version,
+        name: row.name.clone(),
+        applied_at: row.applied_at,
+        state: State::Missing,
+    });
+    let mut all: Vec<Status> = migrations.iter().map(of).chain(missing).collect();
+    all.sort_by_key(|status| status.version);
+    all
 }
 
 /// The index of the first migration that hasn't run, after everything was compared.

@@ -10,6 +10,7 @@
 mod error;
 mod gateway;
 mod ledger;
+mod own;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,15 +32,52 @@ pub struct Applied {
     pub versions: Vec<u32>,
 }
 
-/// One migration and whether it ran.
+/// One migration, and what the ledger says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// Its number.
     pub version: u32,
-    /// Its name.
+    /// Its name; the one that it ran under when it is not there any more.
     pub name: String,
     /// When it ran, in microseconds since 1970; `None` if it hasn't.
     pub applied_at: Option<i64>,
+    /// How it stands.
+    pub state: State,
+}
+
+/// How a migration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It ran, and is what ran.
+    Applied,
+    /// It has yet to run.
+    Pending,
+    /// It ran under another name or with another text.
+    Changed,
+    /// It ran, and isn't there any more.
+    Missing,
+    /// It began and didn't end.
+    Unfinished,
+}
+
+impl State {
+    /// One word for a table.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Applied => "ok",
+            Self::Pending => "pending",
+            Self::Changed => "changed",
+            Self::Missing => "missing",
+            Self::Unfinished => "unfinished",
+        }
+    }
+
+    /// Whether it keeps a gateway from starting until somebody looks.
+    #[must_use]
+    pub fn is_fault(self) -> bool {
+        !matches!(self, Self::Applied | Self::Pending)
+    }
 }
 
 /// Applies what is missing, under a lock that all gateways on this database share.
@@ -65,47 +103,73 @@ pub async fn run(
     outcome
 }
 
-/// Every migration, and when it ran.
+/// What a start does: applies what is pending, or, unless it is to `apply` anything,
+/// checks that nothing is.
 ///
 /// # Errors
-/// See [`Error`]; those that [`run`] would find before it applies anything.
+/// See [`run`] and [`Error::Pending`].
+pub async fn at_start(
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+    apply: bool,
+) -> Result<(), Error> {
+    if apply {
+        return run(database, owner, migrations).await.map(drop);
+    }
+    match plan(database, owner, migrations).await?.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::Pending {
+            owner: owner.to_owned(),
+            version: first.version,
+            name: first.name.clone(),
+        }),
+    }
+}
+
+/// Every migration, those included that ran and aren't there any more, by number. Says
+/// what is wrong, and fails for none of it.
+///
+/// # Errors
+/// The database failed.
 pub async fn status(
     database: &Database,
     owner: &str,
     migrations: &[Migration],
 ) -> Result<Vec<Status>, Error> {
-    statements(database.dialect(), owner, migrations)?;
-    let mut session = database.exclusive().await?;
-    let rows = ledger::read_if_there(&mut session, database.dialect(), owner).await;
-    session.close().await;
-    let rows = rows?;
-    ledger::pending(owner, migrations, &rows)?;
-    let status = migrations.iter().map(|migration| Status {
-        version: migration.version,
-        name: migration.name.clone(),
-        applied_at: rows
-            .iter()
-            .find(|row| row.version == migration.version)
-            .and_then(|row| row.applied_at),
-    });
-    Ok(status.collect())
+    let rows = rows(database, owner).await?;
+    Ok(ledger::compare(migrations, &rows))
+}
+
+/// Every migration as a database sees it that isn't there yet.
+#[must_use]
+pub fn untouched(migrations: &[Migration]) -> Vec<Status> {
+    ledger::compare(migrations, &[])
 }
 
 /// What [`run`] would apply now, oldest first.
 ///
 /// # Errors
-/// See [`status`].
+/// See [`Error`]; those that [`run`] would find before it applies anything.
 pub async fn plan<'a>(
     database: &Database,
     owner: &str,
     migrations: &'a [Migration],
 ) -> Result<Vec<&'a Migration>, Error> {
-    let status = status(database, owner, migrations).await?;
-    let pending = migrations
+    statements(database.dialect(), owner, migrations)?;
+    let rows = rows(database, owner).await?;
+    let first = ledger::pending(owner, migrations, &rows)?;
+    Ok(migrations
         .iter()
-        .zip(status)
-        .filter(|(_, status)| status.applied_at.is_none());
-    Ok(pending.map(|(migration, _)| migration).collect())
+        .skip(first.unwrap_or(migrations.len()))
+        .collect())
+}
+
+async fn rows(database: &Database, owner: &str) -> Result<Vec<ledger::Row>, Error> {
+    let mut session = database.exclusive().await?;
+    let rows = ledger::read_if_there(&mut session, database.dialect(), owner).await;
+    session.close().await;
+    rows
 }
 
 /// The statements of every migration; a plugin's are checked.
@@ -129,9 +193,17 @@ fn statements<'a>(
         name: migration.name.clone(),
         reason: error::reason(reason),
     };
+    let mut made = own::Made::default();
     migrations
         .iter()
-        .map(|migration| of(migration).map_err(|reason| refused(migration, &reason)))
+        .map(|migration| {
+            let statements = of(migration).map_err(|reason| refused(migration, &reason))?;
+            statements
+                .iter()
+                .try_for_each(|statement| made.check(dialect, statement))
+                .map_err(|reason| refused(migration, &reason))?;
+            Ok(statements)
+        })
         .collect()
 }
 

@@ -20,7 +20,9 @@ const PACKAGES: &[&[(&str, &str)]] = &[
         ("identity.wit", include_str!("../../../wit/identity.wit")),
         ("lifecycle.wit", include_str!("../../../wit/lifecycle.wit")),
         ("log.wit", include_str!("../../../wit/log.wit")),
+        ("source.wit", include_str!("../../../wit/source.wit")),
         ("sql.wit", include_str!("../../../wit/sql.wit")),
+        ("task.wit", include_str!("../../../wit/task.wit")),
         ("world.wit", include_str!("../../../wit/world.wit")),
     ],
 ];
@@ -156,7 +158,11 @@ mod tests {
         assert!(!world.imports.keys().any(|name| name.contains("filesystem")));
         assert_eq!(
             world.exports.keys().collect::<Vec<_>>(),
-            ["gateway:plugin/handler@0.1", "gateway:plugin/lifecycle@0.1"]
+            [
+                "gateway:plugin/handler@0.1",
+                "gateway:plugin/lifecycle@0.1",
+                "gateway:plugin/task@0.1"
+            ]
         );
     }
 

@@ -11,9 +11,11 @@ use wasmtime_wasi::p2::bindings::{clocks, io};
 use super::Identity;
 use super::engine::{Engine, Ticks};
 use super::meter::{self, Meter};
+use super::task::Task;
 use crate::auth::Claims;
 use crate::capability::{audit, body, identity, log, random, sql};
 use crate::config::Limits;
+use crate::contract::task::StepReport;
 use crate::contract::{Service, ServicePre, http};
 
 /// What the host keeps beside a guest's memory. Lives as long as the instance; what
@@ -23,6 +25,7 @@ pub(super) struct State {
     table: ResourceTable,
     clocks: WasiClocksCtx,
     database: sql::Database,
+    source: Option<sql::Database>,
     limits: Arc<Limits>,
     stamp: audit::Stamp,
     transactions: sql::Open,
@@ -81,6 +84,7 @@ impl Instance {
             table: ResourceTable::new(),
             clocks: WasiClocksCtx::default(),
             database: database.clone(),
+            source: None,
             limits: Arc::clone(limits),
             stamp: audit::Stamp {
                 actor: None,
@@ -115,17 +119,50 @@ impl Instance {
             .await
     }
 
-    fn begin(&mut self, call: Call) -> wasmtime::Result<http::Request> {
+    /// Lets the guest read a second database. An instance that serves never gets one.
+    pub(super) fn set_source(&mut self, source: Option<sql::Database>) {
+        self.store.data_mut().source = source;
+    }
+
+    /// Runs one step of a task. As after [`handle`](Self::handle), an instance that failed
+    /// must not be used again.
+    pub(super) async fn step(
+        &mut self,
+        task: &Task,
+        state: Option<&str>,
+    ) -> wasmtime::Result<Result<StepReport, String>> {
+        self.uses += 1;
+        self.reset(&task.run);
+        self.store.set_epoch_deadline(1);
+        self.service
+            .gateway_plugin_task()
+            .call_step(
+                &mut self.store,
+                &task.name,
+                &task.parameters,
+                task.dry_run,
+                state,
+            )
+            .await
+    }
+
+    /// Counts anew, for what is named `id` in the log and in the audit record.
+    fn reset(&mut self, id: &str) {
         let state = self.store.data_mut();
         state.meter.reset();
-        state.stamp.request.clone_from(&call.id);
+        id.clone_into(&mut state.stamp.request);
+        state.log_lines = state.limits.log_lines;
+    }
+
+    fn begin(&mut self, call: Call) -> wasmtime::Result<http::Request> {
+        self.reset(&call.id);
+        let state = self.store.data_mut();
         state.stamp.actor = call.claims.as_ref().and_then(|claims| claims.actor.clone());
         state.stamp.tenant = call
             .claims
             .as_ref()
             .and_then(|claims| claims.tenant.clone());
         state.claims = call.claims;
-        state.log_lines = state.limits.log_lines;
         let body = match call.body {
             Body::Empty => http::RequestBody::Empty,
             Body::Bytes(bytes) => http::RequestBody::Bytes(bytes),
@@ -213,6 +250,10 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     contract::audit::add_to_linker::<State, audit::Audit>(l, |state| audit::View {
         database: &state.database,
         stamp: &state.stamp,
+    })?;
+    contract::source::add_to_linker::<State, sql::Source>(l, |state| sql::SourceView {
+        database: state.source.as_ref(),
+        limits: &state.limits.sql,
     })?;
     contract::sql::add_to_linker::<State, sql::Sql>(l, |state| sql::View {
         database: &state.database,

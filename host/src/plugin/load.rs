@@ -41,6 +41,14 @@ pub enum LoadError {
         /// Every import and export at fault.
         misfits: Vec<String>,
     },
+    /// It failed while it told its tasks.
+    #[error("{}: failed while it told its tasks: {source}", .path.display())]
+    Tasks {
+        /// The file.
+        path: PathBuf,
+        /// The trap.
+        source: wasmtime::Error,
+    },
     /// It failed while it told its migrations.
     #[error("{}: failed while it told its migrations: {source}", .path.display())]
     Lifecycle {
@@ -101,6 +109,14 @@ impl Loaded {
             facts: facts(&bytes),
             component,
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn component(&self) -> &Component {
+        &self.component
     }
 
     /// What is known of it.

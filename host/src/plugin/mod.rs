@@ -8,6 +8,7 @@ mod instance;
 mod load;
 mod meter;
 mod pool;
+mod task;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub use inspect::{Inspection, inspect};
 pub use instance::{Body, Call};
 pub use load::{Facts, LoadError, Loaded};
 pub(crate) use pool::Waiting;
+pub use task::{Runner, Task};
 
 use crate::capability::sql;
 use crate::config;
@@ -30,6 +32,18 @@ pub struct Identity {
     pub name: String,
     /// The version in its metadata; without one, the beginning of its digest.
     pub version: String,
+}
+
+impl Identity {
+    fn of(name: &str, facts: &Facts) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: facts.version.clone().unwrap_or_else(|| {
+                let digest = hex::encode(facts.digest);
+                digest.get(..12).unwrap_or(&digest).to_owned()
+            }),
+        }
+    }
 }
 
 /// A plugin that serves.
@@ -60,14 +74,7 @@ impl Plugin {
         config: config::Plugin,
         database: sql::Database,
     ) -> Result<Self, StartError> {
-        let facts = loaded.facts();
-        let identity = Identity {
-            name: name.to_owned(),
-            version: facts.version.clone().unwrap_or_else(|| {
-                let digest = hex::encode(facts.digest);
-                digest.get(..12).unwrap_or(&digest).to_owned()
-            }),
-        };
+        let identity = Identity::of(name, loaded.facts());
         let pre = loaded.link(engine)?;
         let limits = Arc::new(config.limits.clone());
         let pool = Pool::new(

@@ -29,9 +29,15 @@ macro_rules! migrations {
 #[must_use]
 pub fn migrations(dialect: Dialect) -> &'static [Migration] {
     match dialect {
-        Dialect::Sqlite => migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency"),
-        Dialect::Postgres => migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency"),
-        Dialect::Mysql => migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency"),
+        Dialect::Sqlite => {
+            migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency", 4 "imports")
+        }
+        Dialect::Postgres => {
+            migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency", 4 "imports")
+        }
+        Dialect::Mysql => {
+            migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency", 4 "imports")
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use super::source::Source;
 
 /// A part, and what it may use beside itself. A part that is not listed may not exist.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("store", &["domain", "ports"]),
     ("api", &["domain", "ports", "store"]),
-    ("component", &["api", "domain", "ports", "store"]),
+    ("import", &["domain", "ports"]),
+    ("component", &["api", "domain", "import", "ports", "store"]),
 ];
 
 /// Where the parts lie.

@@ -1,6 +1,7 @@
 //! The plugin's database: SQLite, PostgreSQL or MySQL/MariaDB behind one interface.
 
 mod backend;
+mod effect;
 mod exclusive;
 mod lexer;
 mod mysql;
@@ -9,6 +10,7 @@ mod numeric;
 mod pool;
 mod postgres;
 mod rows;
+mod source;
 mod split;
 mod sqlite;
 mod statement;
@@ -28,7 +30,9 @@ use pool::{Lease, Pool};
 use rows::unpack;
 use statement::{Author, Statement, Statements};
 
+pub(crate) use effect::effect;
 pub(crate) use exclusive::Exclusive;
+pub use source::{Source, SourceView};
 pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;
 pub use view::{Open, Sql, View};
@@ -50,6 +54,17 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     statements: Statements,
     pools: Pools,
+    access: Access,
+}
+
+/// What may be done with a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Everything.
+    Full,
+    /// Nothing is changed: no statement is let through that writes, and the sessions
+    /// themselves refuse to.
+    Read,
 }
 
 /// The connections, by kind of database.
@@ -110,27 +125,42 @@ impl Database {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(config: &config::Database) -> Result<Self, ConnectError> {
-        let scheme = config.url.split(':').next().unwrap_or_default();
-        let (dialect, pools) = match scheme {
-            "sqlite" => (
-                Dialect::Sqlite,
-                Pools::Sqlite(connect_sqlite(config).await?),
-            ),
-            "postgres" | "postgresql" => (
-                Dialect::Postgres,
-                Pools::Postgres(connect_postgres(config).await?),
-            ),
-            "mysql" | "mariadb" => (Dialect::Mysql, Pools::Mysql(connect_mysql(config).await?)),
-            _ => {
-                return Err(ConnectError::Url(format!(
-                    "`{scheme}` is none of sqlite, postgres and mysql"
-                )));
-            }
+        Self::open(config, Access::Full).await
+    }
+
+    /// As [`Self::connect`], for a database that nothing is changed in: no statement is
+    /// let through that writes, and the sessions themselves refuse to.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect_to_read(config: &config::Database) -> Result<Self, ConnectError> {
+        Self::open(config, Access::Read).await
+    }
+
+    async fn open(config: &config::Database, access: Access) -> Result<Self, ConnectError> {
+        let dialect = dialect_of(&config.url)?;
+        let pools = match dialect {
+            Dialect::Sqlite => Pools::Sqlite(connect_sqlite(config, access).await?),
+            Dialect::Postgres => Pools::Postgres(connect_postgres(config, access).await?),
+            Dialect::Mysql => Pools::Mysql(connect_mysql(config, access).await?),
         };
         Ok(Self(Arc::new(Inner {
             statements: Statements::new(dialect),
             pools,
+            access,
         })))
+    }
+
+    /// Whether there is anything to connect to that connecting would not make: false for
+    /// an SQLite file that is not there yet.
+    ///
+    /// # Errors
+    /// The address can't be read.
+    pub fn is_there(config: &config::Database) -> Result<bool, ConnectError> {
+        match dialect_of(&config.url)? {
+            Dialect::Sqlite => Ok(sqlite::options(config)?.get_filename().exists()),
+            Dialect::Postgres | Dialect::Mysql => Ok(true),
+        }
     }
 
     /// Which of the three it is.
@@ -209,6 +239,11 @@ impl Database {
         limits: &config::SqlLimits,
     ) -> Result<Rows, Error> {
         let statement = self.0.statements.get(author, statement, params.len())?;
+        if self.0.access == Access::Read && !statement.reads {
+            return Err(Error::InvalidStatement(
+                "only reading is allowed".to_owned(),
+            ));
+        }
         let rows = on!(&self.0.pools, Pools(pair) => {
             query_once(pair, &statement, params, columns, limits).await
         });
@@ -259,7 +294,34 @@ impl Database {
     }
 }
 
-async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite>, ConnectError> {
+/// Which database an address leads to.
+pub(crate) fn dialect_of(url: &str) -> Result<Dialect, ConnectError> {
+    match url.split(':').next().unwrap_or_default() {
+        "sqlite" => Ok(Dialect::Sqlite),
+        "postgres" | "postgresql" => Ok(Dialect::Postgres),
+        "mysql" | "mariadb" => Ok(Dialect::Mysql),
+        other => Err(ConnectError::Url(format!(
+            "`{other}` is none of sqlite, postgres and mysql"
+        ))),
+    }
+}
+
+async fn connect_sqlite(
+    config: &config::Database,
+    access: Access,
+) -> Result<Pair<sqlite::Sqlite>, ConnectError> {
+    if access == Access::Read {
+        let options = sqlite::foreign(config)?;
+        reach::<sqlite::Sqlite>(&options, config.connect_timeout)
+            .await?
+            .close()
+            .await;
+        let both = pool(options, config.max_connections, config);
+        return Ok(Pair {
+            read: both.clone(),
+            write: both,
+        });
+    }
     let options = sqlite::options(config)?;
     // The writer first: it makes the file and switches it to WAL.
     reach::<sqlite::Sqlite>(&options, config.connect_timeout)
@@ -274,8 +336,9 @@ async fn connect_sqlite(config: &config::Database) -> Result<Pair<sqlite::Sqlite
 
 async fn connect_postgres(
     config: &config::Database,
+    access: Access,
 ) -> Result<Pair<postgres::Postgres>, ConnectError> {
-    let options = postgres::options(config)?;
+    let options = postgres::options(config, access)?;
     let mut first = reach::<postgres::Postgres>(&options, config.connect_timeout).await?;
     first
         .make_schema(&options)
@@ -289,8 +352,11 @@ async fn connect_postgres(
     })
 }
 
-async fn connect_mysql(config: &config::Database) -> Result<Pair<mysql::Mysql>, ConnectError> {
-    let options = mysql::options(config)?;
+async fn connect_mysql(
+    config: &config::Database,
+    access: Access,
+) -> Result<Pair<mysql::Mysql>, ConnectError> {
+    let options = mysql::options(config, access)?;
     reach::<mysql::Mysql>(&options, config.connect_timeout)
         .await?
         .close()

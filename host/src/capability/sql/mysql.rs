@@ -15,7 +15,7 @@ use sqlx::{
 use super::backend::{Backend, Failure, bad_param, portable, uuid_bytes, uuid_from};
 use super::rows::{Heap, Unfit, collect};
 use super::statement::Statement;
-use super::{ConnectError, config};
+use super::{Access, ConnectError, config};
 use crate::contract::sql::{Cell, Dialect, Error, Kind, Rows, Value};
 
 /// What every session is told, whatever the server's own settings are.
@@ -29,6 +29,7 @@ const SETUP: &str = "SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_
     NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,\
     ONLY_FULL_GROUP_BY'";
 const ISOLATION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
 /// A connection, and what its session was told.
 pub(super) struct Mysql {
@@ -38,30 +39,41 @@ pub(super) struct Mysql {
     timeout: Duration,
 }
 
+/// How connections are made.
+#[derive(Debug, Clone)]
+pub(super) struct Options {
+    connect: MySqlConnectOptions,
+    access: Access,
+}
+
 /// How connections are made: UTC and utf8mb4 are sqlx's own settings, and so is counting
 /// the rows that a statement matched rather than those that it changed.
-pub(super) fn options(config: &config::Database) -> Result<MySqlConnectOptions, ConnectError> {
+pub(super) fn options(config: &config::Database, access: Access) -> Result<Options, ConnectError> {
     let url = config.url.replacen("mariadb:", "mysql:", 1);
     let options: MySqlConnectOptions = url
         .parse()
         .map_err(|error: sqlx::Error| ConnectError::Url(error.to_string()))?;
-    Ok(options
+    let connect = options
         .statement_cache_capacity(config.statement_cache)
         .pipes_as_concat(false)
         .no_engine_substitution(false)
-        .disable_statement_logging())
+        .disable_statement_logging();
+    Ok(Options { connect, access })
 }
 
 impl Backend for Mysql {
-    type Options = MySqlConnectOptions;
+    type Options = Options;
 
     const DIALECT: Dialect = Dialect::Mysql;
     const BEGIN: &'static str = "BEGIN";
 
     async fn open(options: &Self::Options) -> Result<Self, sqlx::Error> {
-        let mut connection = options.connect().await?;
+        let mut connection = options.connect.connect().await?;
         sqlx::raw_sql(SETUP).execute(&mut connection).await?;
         sqlx::raw_sql(ISOLATION).execute(&mut connection).await?;
+        if options.access == Access::Read {
+            sqlx::raw_sql(READ_ONLY).execute(&mut connection).await?;
+        }
         let (id, version): (u64, String) = sqlx::query_as("SELECT CONNECTION_ID(), VERSION()")
             .fetch_one(&mut connection)
             .await?;
@@ -133,7 +145,7 @@ impl Backend for Mysql {
     /// The server would notice the closed socket only when the statement is done.
     async fn abandon(self, options: Self::Options) {
         let ended = async {
-            let mut other = options.connect().await?;
+            let mut other = options.connect.connect().await?;
             let kill = AssertSqlSafe(format!("KILL {}", self.id));
             sqlx::raw_sql(kill).execute(&mut other).await?;
             other.close().await

@@ -17,7 +17,7 @@ use super::backend::{Backend, Failure, bad_param, kind_of, portable, uuid_bytes,
 use super::numeric;
 use super::rows::{Heap, Unfit, collect};
 use super::statement::Statement;
-use super::{ConnectError, config};
+use super::{Access, ConnectError, config};
 use crate::contract::sql::{Cell, Dialect, Error, Kind, Rows, Value};
 
 /// From 1970, where our microseconds start, to 2000, where PostgreSQL's do.
@@ -42,7 +42,7 @@ pub(super) struct Options {
 ///
 /// The session fixes what the lexer relies on, the isolation that all three databases
 /// share, and an end for transactions whose gateway vanished without a word.
-pub(super) fn options(config: &config::Database) -> Result<Options, ConnectError> {
+pub(super) fn options(config: &config::Database, access: Access) -> Result<Options, ConnectError> {
     let connect: PgConnectOptions = config
         .url
         .parse()
@@ -58,8 +58,12 @@ pub(super) fn options(config: &config::Database) -> Result<Options, ConnectError
     let setup = format!(
         "SET standard_conforming_strings = on; \
          SET default_transaction_isolation = 'read committed'; \
-         SET default_transaction_read_only = off; \
+         SET default_transaction_read_only = {}; \
          SET idle_in_transaction_session_timeout = '5min'{}",
+        match access {
+            Access::Full => "off",
+            Access::Read => "on",
+        },
         quoted
             .as_ref()
             .map(|name| format!("; SET search_path = {name}"))

@@ -58,6 +58,21 @@ pub(super) fn options(config: &config::Database) -> Result<SqliteConnectOptions,
         .disable_statement_logging())
 }
 
+/// How connections are made to a file that isn't ours: only to read, and as it is.
+pub(super) fn foreign(config: &config::Database) -> Result<SqliteConnectOptions, ConnectError> {
+    let options: SqliteConnectOptions = config
+        .url
+        .parse()
+        .map_err(|error: sqlx::Error| ConnectError::Url(error.to_string()))?;
+    Ok(reader(&options)
+        .create_if_missing(false)
+        .read_only(true)
+        .busy_timeout(config.acquire_timeout)
+        .statement_cache_capacity(config.statement_cache)
+        .with_regexp()
+        .disable_statement_logging())
+}
+
 /// How the connections are made that only read.
 pub(super) fn reader(options: &SqliteConnectOptions) -> SqliteConnectOptions {
     options.clone().pragma("query_only", "ON")

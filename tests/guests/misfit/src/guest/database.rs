@@ -180,6 +180,13 @@ pub(super) fn insert_and_commit(id: u64) -> Response {
     )
 }
 
+/// One row, as a step of a task writes it.
+pub(super) fn insert_row(id: u64) -> Result<(), String> {
+    insert(i64::try_from(id).unwrap_or(i64::MAX))
+        .and_then(Transaction::commit)
+        .map_err(|error| format!("{error:?}"))
+}
+
 /// Answers, and keeps the open transaction where the end of the request does not reach.
 pub(super) fn insert_and_leak() -> Response {
     thread_local!(static LEAKED: RefCell<Vec<Transaction>> = const { RefCell::new(Vec::new()) });

@@ -3,6 +3,7 @@
 mod database;
 mod exchange;
 mod resources;
+mod tasks;
 
 use std::cell::Cell;
 use std::panic;
@@ -95,6 +96,9 @@ fn route(request: Request) -> Response {
         "transaction-leak" => database::insert_and_leak(),
         "transaction-then-trap" => database::insert_then(|| core::arch::wasm32::unreachable()),
         "transaction-then-spin" => database::insert_then(|| resources::spin()),
+
+        // What only a task has.
+        "source" => tasks::source_of_a_request(),
 
         // The audit record.
         "audit" => database::audit(),
