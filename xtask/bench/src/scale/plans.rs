@@ -22,8 +22,9 @@ const STEPS: u64 = 100;
 struct Plan {
     /// As the database tells it.
     text: String,
-    /// Rows; on SQLite, which counts none, hundreds of steps of its machine.
     looked_at: u64,
+    /// What is counted; SQLite counts no rows, but the steps of its machine.
+    unit: &'static str,
     indexes: Vec<String>,
     sorts: bool,
     /// Reads a table from one end to the other.
@@ -74,13 +75,14 @@ impl Findings {
         }
         let cells = [
             what.to_owned(),
-            plan.looked_at.to_string(),
+            format!("{} {}", plan.looked_at, plan.unit),
             plan.indexes.join(", "),
             if plan.sorts { "yes" } else { "no" }.to_owned(),
         ];
         let json = json!({
             "statement": what,
             "looked_at": plan.looked_at,
+            "unit": plan.unit,
             "indexes": plan.indexes,
             "sorts": plan.sorts,
             "scans": plan.scans,
@@ -124,6 +126,7 @@ async fn on_sqlite(connection: &mut Connection, statement: &str, params: &[Value
     };
     Ok(Plan {
         looked_at: steps.div_ceil(STEPS),
+        unit: "hundred steps",
         indexes: lines.iter().filter_map(index).collect(),
         sorts: lines.iter().any(|line| line.contains("TEMP B-TREE")),
         scans: lines
@@ -196,6 +199,7 @@ async fn on_postgres(
     let indexes = nodes.iter().filter_map(|it| it.get("Index Name")?.as_str());
     Ok(Plan {
         looked_at: looked_at.ceil() as u64,
+        unit: "rows",
         indexes: indexes.map(str::to_owned).collect(),
         sorts: nodes.iter().any(|it| kind(it, "Sort")),
         scans: nodes.iter().any(|it| kind(it, "Seq Scan")),
@@ -232,6 +236,7 @@ async fn on_mysql(connection: &mut Connection, statement: &str, params: &[Value]
     };
     Ok(Plan {
         looked_at,
+        unit: "rows",
         indexes: column(2).cloned().collect(),
         sorts: column(3).any(|it| it.contains("filesort") || it.contains("temporary")),
         scans: column(1).any(|it| it == "ALL" || it == "index"),
