@@ -15,6 +15,7 @@ use gateway::contract::audit::Outcome;
 use gateway::contract::sql::{Cell, Dialect, Error, Kind, Rows, Span, Value};
 use gateway_tests::database::{TestDatabase, limits};
 use gateway_tests::on_every_database;
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 
 on_every_database!(
     every_kind_comes_back,
@@ -846,7 +847,7 @@ async fn a_deadlock_is_a_conflict_on_mysql() {
 
 /// The server ends all our connections: reads and new transactions go on as if nothing
 /// had been.
-async fn killed(test: TestDatabase, kill: &str) {
+async fn killed(test: TestDatabase, kill: impl AsyncFn(&TestDatabase)) {
     let database = items(&test).await;
     let open = [
         database.begin(&limits()).await,
@@ -855,15 +856,15 @@ async fn killed(test: TestDatabase, kill: &str) {
     assert!(open.iter().all(Result::is_ok));
     drop(open);
     assert_eq!(count(&database, "items").await, 3);
-    test.raw(kill).await;
+    kill(&test).await;
     assert_eq!(count(&database, "items").await, 3);
-    test.raw(kill).await;
+    kill(&test).await;
     let mut transaction = database.begin(&limits()).await.expect("begin");
     transaction
         .execute("DELETE FROM items", Vec::new())
         .await
         .expect("delete");
-    test.raw(kill).await;
+    kill(&test).await;
     let lost = transaction.commit().await;
     assert!(matches!(lost, Err(Error::Unavailable)), "{lost:?}");
     assert_eq!(count(&database, "items").await, 3);
@@ -873,14 +874,29 @@ async fn killed(test: TestDatabase, kill: &str) {
 async fn killed_connections_are_replaced_on_postgres() {
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    killed(TestDatabase::fresh(Dialect::Postgres).await, kill).await;
+    let test = TestDatabase::fresh(Dialect::Postgres).await;
+    killed(test, async |test| test.raw(kill).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_connections_are_replaced_on_mysql() {
-    // One that ended by itself meanwhile is none to kill.
-    let kill = "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 BEGIN END; FOR it IN (SELECT id FROM information_schema.processlist \
-                WHERE db = DATABASE() AND id <> CONNECTION_ID()) DO KILL it.id; END FOR; END";
+    let kill = async |test: &TestDatabase| {
+        let mut killer = MySqlConnection::connect(&test.config.url)
+            .await
+            .expect("a connection");
+        let ids = "SELECT id FROM information_schema.processlist \
+                   WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+        let ids: Vec<u64> = sqlx::query_scalar(ids)
+            .fetch_all(&mut killer)
+            .await
+            .expect("the connections");
+        for id in ids {
+            // One that ended by itself meanwhile is none to kill.
+            let kill = sqlx::raw_sql(AssertSqlSafe(format!("KILL {id}")));
+            let _ = kill.execute(&mut killer).await;
+        }
+        killer.close().await.expect("an end");
+    };
     killed(TestDatabase::fresh(Dialect::Mysql).await, kill).await;
 }
 

@@ -34,8 +34,9 @@ pub(super) async fn lock(session: &mut Exclusive, dialect: Dialect) -> Result<()
                 .await?;
         }
         Dialect::Mysql => {
-            // The names of locks are shared by all databases of a server.
-            let sql = "SELECT GET_LOCK(CONCAT('gateway_', MD5(DATABASE())), ?)";
+            // The names of locks are shared by all databases of a server, and have at
+            // most 64 characters. MySQL 9.6 and later know no MD5.
+            let sql = "SELECT GET_LOCK(CONCAT('gateway_', SHA2(DATABASE(), 224)), ?)";
             let params = vec![Value::Integer(LOCK_SECONDS as i64)];
             let rows = session.query(sql, params, &[Kind::Integer]).await?;
             if !matches!(

@@ -10,7 +10,10 @@ mod load;
 mod native;
 mod outside;
 mod process;
+mod raw;
 mod report;
+mod routes;
+mod scale;
 mod sign;
 
 use std::net::SocketAddr;
@@ -40,12 +43,14 @@ struct Args {
     #[arg(long, default_value_t = 16)]
     connections: usize,
     #[command(subcommand)]
-    serve: Option<Serve>,
+    command: Option<Command>,
 }
 
-/// What this program serves when it is a side of a ratio itself.
+/// What else this program does. It serves when it is a side of a ratio itself.
 #[derive(Debug, Subcommand)]
-enum Serve {
+enum Command {
+    /// Compares a large table with a small one: latencies, memory, and query plans.
+    Scale(scale::Scale),
     /// hyper alone: the same bytes for every request.
     #[command(hide = true)]
     Hyper { listen: SocketAddr },
@@ -67,26 +72,45 @@ struct Plan {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    match args.serve {
-        Some(Serve::Hyper { listen }) => native::hyper(listen),
-        Some(Serve::Twin { listen, database }) => native::twin(listen, &database),
+    match &args.command {
+        Some(Command::Hyper { listen }) => native::hyper(*listen),
+        Some(Command::Twin { listen, database }) => native::twin(*listen, database),
+        Some(Command::Scale(scale)) => {
+            let plugins = args.plugins();
+            let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
+            scale::measure(&bench, scale, |json| args.save(json))
+        }
         None => measure(&args),
     }
 }
 
 fn measure(args: &Args) -> Result<()> {
-    let plan = Plan {
-        time: Duration::from_secs(args.seconds),
-        rounds: args.rounds.max(1),
-        connections: args.connections,
-    };
-    let plugins = args.gateway.with_file_name("").join("../plugins");
+    let plugins = args.plugins();
     let mut report = report::Report::new();
     inside::measure(&plugins, &mut report)?;
-    outside::measure(&args.gateway, &plugins, plan, &mut report)?;
+    let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
+    outside::measure(&bench, &mut report)?;
     report.print();
-    if let Some(file) = &args.json {
-        std::fs::write(file, report.json())?;
+    args.save(&report.json())
+}
+
+impl Args {
+    fn plan(&self) -> Plan {
+        Plan {
+            time: Duration::from_secs(self.seconds),
+            rounds: self.rounds.max(1),
+            connections: self.connections,
+        }
     }
-    Ok(())
+
+    fn plugins(&self) -> PathBuf {
+        self.gateway.with_file_name("").join("../plugins")
+    }
+
+    fn save(&self, json: &serde_json::Value) -> Result<()> {
+        if let Some(file) = &self.json {
+            std::fs::write(file, json.to_string())?;
+        }
+        Ok(())
+    }
 }

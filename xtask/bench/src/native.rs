@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use gateway::auth::Verifier;
+use chat::ports::Value;
+use gateway::auth::{Claims, Verifier};
 use gateway::capability::audit::Stamp;
 use gateway::capability::sql::Database;
 use gateway::config::{Config, Environment, Flags, SqlLimits};
@@ -19,11 +20,12 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 use uuid::Uuid;
 
-use self::ports::Ports;
+use self::ports::{Heard, Ports};
 use crate::fiber::Fiber;
 use crate::sign;
 
@@ -37,43 +39,22 @@ pub(crate) fn hyper(listen: SocketAddr) -> Result<()> {
 /// The chat code without any gateway around it, on the gateway's own database backend
 /// and token verification.
 pub(crate) fn twin(listen: SocketAddr, database: &str) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let environment: Environment = [
-        ("GATEWAY_DATA", folder.path().display().to_string()),
-        ("GATEWAY_DATABASE_URL", database.to_owned()),
-        ("GATEWAY_PLUGIN_CHAT_FILE", "chat.wasm".to_owned()),
-        ("JWT_SECRET", sign::SECRET.to_owned()),
-    ]
-    .into_iter()
-    .collect();
-    let config = Config::load(None, &environment, &Flags::default())?;
-    let limits = config
-        .plugins
-        .get("chat")
-        .context("no plugin")?
-        .limits
-        .sql
-        .clone();
-    let verifier = Verifier::new(&config.auth)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let database = runtime.block_on(Database::connect(&config.database))?;
-    let twin = Rc::new(Twin {
-        verifier,
-        database,
-        limits: Arc::new(limits),
-    });
+    let twin = Rc::new(runtime.block_on(Twin::open(database))?);
     serve_on(&runtime, listen, move |request| {
         let twin = Rc::clone(&twin);
         async move { twin.answer(request).await }
     })
 }
 
-struct Twin {
+/// See [`twin`].
+pub(crate) struct Twin {
     verifier: Verifier,
     database: Database,
     limits: Arc<SqlLimits>,
+    _folder: TempDir,
 }
 
 fn serve<F, A>(listen: SocketAddr, answer: F) -> Result<()>
@@ -114,6 +95,47 @@ where
 }
 
 impl Twin {
+    pub(crate) async fn open(database: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let environment: Environment = [
+            ("GATEWAY_DATA", folder.path().display().to_string()),
+            ("GATEWAY_DATABASE_URL", database.to_owned()),
+            ("GATEWAY_PLUGIN_CHAT_FILE", "chat.wasm".to_owned()),
+            ("JWT_SECRET", sign::SECRET.to_owned()),
+        ]
+        .into_iter()
+        .collect();
+        let config = Config::load(None, &environment, &Flags::default())?;
+        let plugin = config.plugins.get("chat").context("no plugin")?;
+        Ok(Self {
+            verifier: Verifier::new(&config.auth)?,
+            database: Database::connect(&config.database).await?,
+            limits: Arc::new(plugin.limits.sql.clone()),
+            _folder: folder,
+        })
+    }
+
+    /// The statements with which a GET is answered.
+    pub(crate) async fn statements(
+        &self,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<Vec<(String, Vec<Value>)>> {
+        let token = format!("Bearer {}", sign::token()?);
+        let claims = self.verifier.verify(std::iter::once(token.as_bytes()))?;
+        let request = chat::api::Request {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
+            headers: Vec::new(),
+            body: chat::api::Body::Empty,
+        };
+        let heard = Heard::default();
+        let answer = self.handle(request, claims, Some(Rc::clone(&heard))).await;
+        anyhow::ensure!(answer.status == 200, "{path} {query:?}: {answer:?}");
+        Ok(heard.take())
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let tokens = head.headers.get_all(AUTHORIZATION);
@@ -127,7 +149,6 @@ impl Twin {
             return status(400);
         };
         let body = body.to_bytes();
-        let id = Uuid::now_v7().to_string();
         let request = chat::api::Request {
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
@@ -139,27 +160,7 @@ impl Twin {
                 chat::api::Body::Bytes(body.into())
             },
         };
-        let stamp = Stamp {
-            actor: claims.as_ref().and_then(|claims| claims.actor.clone()),
-            tenant: claims.as_ref().and_then(|claims| claims.tenant.clone()),
-            request: id,
-            plugin: "chat".to_owned(),
-            version: "twin".to_owned(),
-        };
-        let (database, limits) = (self.database.clone(), Arc::clone(&self.limits));
-        let answer = Fiber::new(move |inside| {
-            chat::api::handle(
-                &Ports {
-                    inside,
-                    database,
-                    limits,
-                    stamp,
-                    claims,
-                },
-                request,
-            )
-        })
-        .await;
+        let answer = self.handle(request, claims, None).await;
         let body = match answer.body {
             chat::api::ResponseBody::Empty => Bytes::new(),
             chat::api::ResponseBody::Bytes(bytes) => Bytes::from(bytes),
@@ -173,6 +174,37 @@ impl Twin {
             }
         }
         response
+    }
+
+    /// Runs the service's code on a fiber.
+    async fn handle(
+        &self,
+        request: chat::api::Request,
+        claims: Option<Arc<Claims>>,
+        heard: Option<Heard>,
+    ) -> chat::api::Response {
+        let stamp = Stamp {
+            actor: claims.as_ref().and_then(|claims| claims.actor.clone()),
+            tenant: claims.as_ref().and_then(|claims| claims.tenant.clone()),
+            request: Uuid::now_v7().to_string(),
+            plugin: "chat".to_owned(),
+            version: "twin".to_owned(),
+        };
+        let (database, limits) = (self.database.clone(), Arc::clone(&self.limits));
+        Fiber::new(move |inside| {
+            chat::api::handle(
+                &Ports {
+                    inside,
+                    database,
+                    limits,
+                    stamp,
+                    claims,
+                    heard,
+                },
+                request,
+            )
+        })
+        .await
     }
 }
 

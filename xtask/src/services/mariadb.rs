@@ -60,8 +60,8 @@ fn serve(program: &Path) -> Result<Server> {
         command.arg(option("pid-file", &pid));
         command.arg(option("init-file", &statements));
         if !is_mariadb {
-            // A second protocol on a fixed port.
-            command.arg("--mysqlx=OFF");
+            // A second protocol on a fixed port, and a folder that only some packages make.
+            command.args(["--mysqlx=OFF", "--secure-file-priv=NULL"]);
         }
         command
     };

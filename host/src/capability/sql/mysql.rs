@@ -262,8 +262,7 @@ fn failure(error: &sqlx::Error) -> Failure {
 /// <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>
 fn answer(cause: &MySqlDatabaseError) -> Failure {
     Failure::clean(match cause.number() {
-        // MySQL writes `table.key`, MariaDB `key`.
-        1062 | 1586 => Error::UniqueViolation(last_quoted(cause.message(), '\'')),
+        1062 | 1586 => Error::UniqueViolation(without_table(last_quoted(cause.message(), '\''))),
         1216 | 1217 | 1451 | 1452 => Error::ForeignKeyViolation(after_constraint(cause.message())),
         1048 | 1364 => Error::NotNullViolation(first_quoted(cause.message(), '\'')),
         // MySQL, MariaDB.
@@ -303,8 +302,13 @@ fn first_quoted(message: &str, quote: char) -> String {
     message.split(quote).nth(1).unwrap_or_default().to_owned()
 }
 
-fn last_quoted(message: &str, quote: char) -> String {
-    message.rsplit(quote).nth(1).unwrap_or_default().to_owned()
+fn last_quoted(message: &str, quote: char) -> &str {
+    message.rsplit(quote).nth(1).unwrap_or_default()
+}
+
+/// MySQL writes `table.key`, MariaDB `key`.
+fn without_table(key: &str) -> String {
+    key.rsplit('.').next().unwrap_or_default().to_owned()
 }
 
 /// `… CONSTRAINT "name" FOREIGN KEY …`, in whichever quotes the session's mode has.

@@ -1,5 +1,7 @@
 //! The chat's ports on the gateway's own backend, called from a fiber.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,6 +15,9 @@ use gateway::contract::sql as contract;
 
 use crate::fiber::Inside;
 
+/// The statements of a request outside of transactions, with their parameters.
+pub(crate) type Heard = Rc<RefCell<Vec<(String, Vec<Value>)>>>;
+
 /// What one request may use.
 pub(super) struct Ports<'a> {
     pub(super) inside: &'a Inside<'a>,
@@ -20,6 +25,8 @@ pub(super) struct Ports<'a> {
     pub(super) limits: Arc<SqlLimits>,
     pub(super) stamp: Stamp,
     pub(super) claims: Option<Arc<Claims>>,
+    /// Gets to know the statements, where somebody asks.
+    pub(super) heard: Option<Heard>,
 }
 
 /// An open transaction, and what it needs to be waited for.
@@ -46,6 +53,10 @@ impl<'a> ports::Database for Ports<'a> {
         params: &[Value],
         columns: &[Kind],
     ) -> Result<Rows, ports::Error> {
+        if let Some(heard) = &self.heard {
+            let said = (statement.to_owned(), params.to_vec());
+            heard.borrow_mut().push(said);
+        }
         let columns = kinds(columns);
         let rows = self
             .database
