@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use mounts::Mounts;
 
-use crate::auth::Verifier;
+use crate::auth::{self, Verifier};
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
@@ -59,10 +59,12 @@ impl Gateway {
     async fn answer(&self, id: &str, request: Request<Incoming>) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
+        auth::refuse_in_query(request.uri().query())?;
         let tokens = request.headers().get_all(AUTHORIZATION);
         let claims = self
             .verifier
-            .verify(tokens.iter().map(HeaderValue::as_bytes))?;
+            .authenticate(tokens.iter().map(HeaderValue::as_bytes))
+            .await?;
         let (plugin, path) = self
             .mounts
             .find(request.uri().path())
