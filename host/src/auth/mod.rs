@@ -33,6 +33,7 @@ mod tests;
 
 pub use claims::Claims;
 pub use error::TokenError;
+pub use key::Unusable;
 pub use mint::{MintError, mint};
 pub use query::refuse as refuse_in_query;
 pub use source::OriginError;
@@ -40,7 +41,7 @@ pub(crate) use source::authorities;
 
 use claims::Verified;
 use header::Header;
-use key::{Unusable, VerifyingKey};
+use key::VerifyingKey;
 use source::Source;
 
 /// Tokens whose signature is remembered as good, at most. Each takes about its own
