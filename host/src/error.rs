@@ -7,6 +7,7 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
+use crate::auth::TokenError;
 use crate::plugin::Failure;
 
 /// Why the gateway answers itself, in place of a plugin.
@@ -18,9 +19,9 @@ pub enum Cause {
     /// The path is known, the method is not.
     #[error("only {0} is allowed here")]
     Method(&'static str),
-    /// The token is not one that is accepted.
+    /// The token is not one that is accepted, or cannot be checked.
     #[error("the bearer token was refused: {0}")]
-    Token(#[from] crate::auth::TokenError),
+    Token(#[from] TokenError),
     /// More requests at once than the gateway takes.
     #[error("too many requests at once")]
     Overload,
@@ -72,6 +73,9 @@ impl Cause {
                 Some("MethodNotAllowedError"),
                 "Method not allowed",
             ),
+            Self::Token(error @ TokenError::NoKeys) => {
+                (S::SERVICE_UNAVAILABLE, UNAVAILABLE, error.message())
+            }
             Self::Token(error) => (S::UNAUTHORIZED, Some("UnauthorizedError"), error.message()),
             Self::Overload | Self::Plugin(Failure::Busy) => (
                 S::SERVICE_UNAVAILABLE,
@@ -132,15 +136,18 @@ impl Cause {
             Self::Method(allowed) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
+            Self::Overload
+            | Self::ShuttingDown
+            | Self::Token(TokenError::NoKeys)
+            | Self::Plugin(Failure::Busy) => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
             Self::Token(_) => {
                 headers.insert(WWW_AUTHENTICATE, INVALID_TOKEN);
             }
             // What a request may come in, says RFC 9110.
             Self::ContentEncoding => {
                 headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-            }
-            Self::Overload | Self::ShuttingDown | Self::Plugin(Failure::Busy) => {
-                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             _ => {}
         }

@@ -104,6 +104,8 @@ fn a_wrong_configuration_is_one_line_and_exit_code_64() -> Result<()> {
         (&["token", "--subject", "a"], &[("DB_CONNECTOR", "oracle")], r#"gateway: DB_CONNECTOR: "oracle" is not one of postgresql, mysql"#),
         (&["config", "check"], &[("GATEWAY_CONFIG", "g.toml")], "gateway: g.toml:2: server.max_stream: there is no such setting; did you mean server.max_streams?"),
         (&["config", "check"], &[("GATEWAY_SERVER_CORS_ORIGINS", "*"), ("GATEWAY_SERVER_CORS_CREDENTIALS", "true")], "gateway: GATEWAY_SERVER_CORS_CREDENTIALS: true does not go with server.cors.origins = *, because then every site could act in the name of its visitors; list the origins"),
+        (&["config", "check"], &[("JWT_SECRET", "-----BEGIN PUBLIC KEY-----")], "gateway: JWT_SECRET: the secret is a key in PEM; give a public key as public_key in auth.keys"),
+        (&["config", "check"], &[("GATEWAY_AUTH_JWKS_FILE", "g.toml")], r#"gateway: GATEWAY_AUTH_JWKS_FILE: "g.toml": it is no JSON Web Key Set: it has no list of keys"#),
         (&["audit", "verify"], &[("DATABASE_URL", "oracle://u:hidden@h")], r#"gateway: DATABASE_URL: "oracle://u:********@h" is not sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://USER:PASSWORD@HOST:PORT/DATABASE"#),
     ];
     for (arguments, variables, line) in table {

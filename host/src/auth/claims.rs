@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use super::TokenError;
+use super::{TokenError, json};
 use crate::config;
 
 /// The claims that name the caller; the first that a token has counts. Not a setting: the
@@ -53,8 +53,7 @@ pub(super) struct Times {
 impl Verified {
     /// Checks everything but the time.
     pub(super) fn read(payload: &[u8], rules: &config::Auth) -> Result<Self, TokenError> {
-        let claims: Map<String, Value> =
-            serde_json::from_slice(payload).map_err(|_| TokenError::Malformed)?;
+        let claims = json::object(payload)?;
         if !claims
             .values()
             .all(|value| is_shallow(value, MAX_DEPTH - 1))

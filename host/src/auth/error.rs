@@ -16,6 +16,12 @@ pub enum TokenError {
     /// Not three parts of base64url with JSON inside.
     #[error("the token is malformed")]
     Malformed,
+    /// It stands in the URL.
+    #[error("the token is in the query, not in the authorization header")]
+    InQuery,
+    /// It is encrypted, or holds another token.
+    #[error("the token is encrypted or holds another one")]
+    Nested,
     /// It demands an extension that nobody here knows.
     #[error("the token has a critical header")]
     CriticalHeader,
@@ -25,6 +31,10 @@ pub enum TokenError {
     /// No key has this algorithm and id.
     #[error("no key fits the token's algorithm and key id")]
     UnknownKey,
+    /// A source of keys that may have the token's has not answered yet, or not for too
+    /// long. It says nothing about the token.
+    #[error("no keys can be had to check the token with")]
+    NoKeys,
     /// No fitting key made the signature.
     #[error("the token's signature is wrong")]
     Signature,
@@ -55,14 +65,15 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The text of the 401 answer. As the original service does, it says `TokenExpired`
+    /// The text of the answer. As the original service does, it says `TokenExpired`
     /// whatever was wrong: clients look for it to renew their token, and nobody learns
     /// how close a forged one came.
     #[must_use]
     pub fn message(self) -> &'static str {
         match self {
-            Self::Scheme | Self::Repeated => "Bearer realm=\"Users\"",
+            Self::Scheme | Self::Repeated | Self::InQuery => "Bearer realm=\"Users\"",
             Self::PasswordExpired => "PasswordExpiryError",
+            Self::NoKeys => "Tokens cannot be checked now, try again",
             _ => "TokenExpired",
         }
     }

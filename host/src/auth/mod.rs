@@ -3,32 +3,46 @@
 //! Everything about a token is decided here, strictly: `jsonwebtoken` checks signatures
 //! only. A claim of the wrong type is refused and never counts as absent, and the
 //! algorithm is that of the key, never that of the token.
+//!
+//! Keys are configured, or come from sources that may change: a key set in a file or at
+//! a URL, a table in a database. Checking a token never waits while its key is at hand.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{DecodingKey, crypto};
+use futures_util::future::join_all;
 use quick_cache::sync::Cache;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
-use crate::config::{self, Algorithm};
+use crate::config;
 
 mod claims;
 mod error;
+mod header;
+mod json;
+pub(crate) mod key;
+pub(crate) mod key_set;
 mod mint;
+mod query;
+mod source;
 #[cfg(test)]
 mod tests;
 
 pub use claims::Claims;
 pub use error::TokenError;
+pub use key::Unusable;
 pub use mint::{MintError, mint};
+pub use query::refuse as refuse_in_query;
+pub use source::OriginError;
+pub(crate) use source::authorities;
 
 use claims::Verified;
+use header::Header;
+use key::VerifyingKey;
+use source::Source;
 
 /// Tokens whose signature is remembered as good, at most. Each takes about its own
 /// length.
@@ -39,12 +53,15 @@ type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Verifies bearer tokens.
 pub struct Verifier {
-    keys: Vec<VerifyingKey>,
+    /// The configured keys.
+    keys: Vec<Arc<VerifyingKey>>,
+    /// Where other keys come from.
+    sources: Vec<Source>,
     rules: config::Auth,
     clock: Clock,
     /// Tokens with an asymmetric signature that was good, by their SHA-256: checking one
     /// again costs more than everything else here. Their times are checked each time.
-    remembered: Cache<[u8; 32], Arc<Verified>>,
+    remembered: Cache<[u8; 32], Remembered>,
 }
 
 impl fmt::Debug for Verifier {
@@ -55,65 +72,57 @@ impl fmt::Debug for Verifier {
     }
 }
 
-struct VerifyingKey {
-    id: Option<String>,
-    algorithm: Algorithm,
-    key: DecodingKey,
+/// A token that was good, for as long as its key is in force.
+#[derive(Clone)]
+struct Remembered {
+    verified: Arc<Verified>,
+    /// Gone once no source has the key any more.
+    key: Weak<VerifyingKey>,
 }
 
-/// A configured key that cannot be read.
+/// A configured key or source of keys that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("key {index} is no {algorithm:?} key")]
-pub struct KeyError {
-    /// Its place among the configured keys, from 0.
-    pub index: usize,
-    /// What it is said to verify.
-    pub algorithm: Algorithm,
-}
-
-/// The part of a token's header that matters.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<IgnoredAny>,
+pub enum KeyError {
+    /// A key.
+    #[error("key {index}: {source}")]
+    Key {
+        /// Its place among the configured keys, from 0.
+        index: usize,
+        /// Why.
+        source: Unusable,
+    },
+    /// A source.
+    #[error("{0}")]
+    Source(#[from] OriginError),
 }
 
 impl Verifier {
-    /// A verifier that lives by the system's clock.
+    /// A verifier that lives by the system's clock. With a source of keys it needs a
+    /// tokio runtime, on which the keys are read again until it is dropped.
     ///
     /// # Errors
-    /// When a key cannot be read.
+    /// When a configured key cannot be read, or a source cannot be used. One that merely
+    /// does not answer is no error.
     pub fn new(auth: &config::Auth) -> Result<Self, KeyError> {
         Self::with_clock(auth, SystemTime::now)
     }
 
-    /// A verifier that lives by the given clock.
+    /// A verifier that checks the times in tokens by the given clock.
     ///
     /// # Errors
-    /// When a key cannot be read.
+    /// See [`Self::new`].
     pub fn with_clock(
         auth: &config::Auth,
         clock: impl Fn() -> SystemTime + Send + Sync + 'static,
     ) -> Result<Self, KeyError> {
         let keys = auth.keys.iter().enumerate().map(|(index, key)| {
-            let material = key.material.as_slice();
-            let parsed = match key.algorithm {
-                Algorithm::Hs256 => Ok(DecodingKey::from_secret(material)),
-                Algorithm::Rs256 => DecodingKey::from_rsa_pem(material),
-                Algorithm::Es256 => DecodingKey::from_ec_pem(material),
-            };
-            Ok(VerifyingKey {
-                id: key.id.clone(),
-                algorithm: key.algorithm,
-                key: parsed.map_err(|_| KeyError {
-                    index,
-                    algorithm: key.algorithm,
-                })?,
-            })
+            VerifyingKey::new(key.id.clone(), key.algorithm, &key.material)
+                .map(Arc::new)
+                .map_err(|source| KeyError::Key { index, source })
         });
         Ok(Self {
             keys: keys.collect::<Result<_, _>>()?,
+            sources: Source::all(auth)?,
             rules: config::Auth {
                 keys: Vec::new(),
                 ..auth.clone()
@@ -124,28 +133,70 @@ impl Verifier {
     }
 
     /// The claims of the token in the request's `Authorization` header; none without a
-    /// header.
+    /// header. A token of an unknown key waits for the sources to be read again, when
+    /// they may be, for at most `auth.refresh.timeout`.
+    ///
+    /// # Errors
+    /// See [`Self::verify`]; and [`TokenError::NoKeys`] when a source that may have the
+    /// key has none to offer.
+    pub async fn authenticate<'a>(
+        &self,
+        headers: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Arc<Claims>>, TokenError> {
+        let Some(token) = self.token(headers)? else {
+            return Ok(None);
+        };
+        match self.check(token) {
+            Err(TokenError::UnknownKey | TokenError::Signature) if !self.sources.is_empty() => {
+                self.check_again(token).await.map(Some)
+            }
+            outcome => outcome.map(Some),
+        }
+    }
+
+    /// As [`Self::authenticate`], with the keys that are at hand.
     ///
     /// # Errors
     /// Anything else than one header with a good bearer token. Of several headers none
     /// is looked at: another server on the way may have looked at another one.
     pub fn verify<'a>(
         &self,
-        mut headers: impl Iterator<Item = &'a [u8]>,
+        headers: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<Arc<Claims>>, TokenError> {
+        self.token(headers)?
+            .map(|token| self.check(token))
+            .transpose()
+    }
+
+    /// Asks the sources that may learn of the token's key, and checks once more.
+    async fn check_again(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let header = Parts::of(token)?.header()?;
+        let asked: Vec<&Source> = self
+            .sources
+            .iter()
+            .filter(|source| source.may_learn(&header))
+            .collect();
+        join_all(asked.iter().map(|source| source.ask())).await;
+        match self.check(token) {
+            Err(TokenError::UnknownKey | TokenError::Signature)
+                if asked.iter().any(|source| source.keys().is_none()) =>
+            {
+                Err(TokenError::NoKeys)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The token of the only header, when it has the size and the letters of one.
+    fn token<'a>(
+        &self,
+        mut headers: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<&'a str>, TokenError> {
         let header = match (headers.next(), headers.next()) {
             (None, _) => return Ok(None),
             (Some(header), None) => header,
             (Some(_), Some(_)) => return Err(TokenError::Repeated),
         };
-        let token = self.token(header)?;
-        let verified = self.verified(token)?;
-        verified.times.check((self.clock)(), self.rules.leeway)?;
-        Ok(Some(Arc::clone(&verified.claims)))
-    }
-
-    /// The token behind the scheme, when it has the size and the letters of one.
-    fn token<'a>(&self, header: &'a [u8]) -> Result<&'a str, TokenError> {
         let (scheme, token) = header
             .split_at_checked("bearer".len())
             .ok_or(TokenError::Scheme)?;
@@ -158,74 +209,102 @@ impl Verifier {
         }
         let letter = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
         match std::str::from_utf8(token) {
-            Ok(text) if token.iter().all(letter) => Ok(text),
+            Ok(text) if token.iter().all(letter) => Ok(Some(text)),
             _ => Err(TokenError::Malformed),
         }
     }
 
+    /// The claims of a good token that holds now.
+    fn check(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let verified = self.verified(token)?;
+        verified.times.check((self.clock)(), self.rules.leeway)?;
+        Ok(Arc::clone(&verified.claims))
+    }
+
     /// What a token with a good signature says, whatever the time is.
     fn verified(&self, token: &str) -> Result<Arc<Verified>, TokenError> {
-        let mut parts = token.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(TokenError::Malformed);
-        };
-        let header: Header =
-            serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Malformed)?;
-        if header.crit.is_some() {
-            return Err(TokenError::CriticalHeader);
-        }
-        let algorithm = match header.alg.as_str() {
-            "HS256" => Algorithm::Hs256,
-            "RS256" => Algorithm::Rs256,
-            "ES256" => Algorithm::Es256,
-            _ => return Err(TokenError::Algorithm),
-        };
-        if algorithm == Algorithm::Hs256 {
-            self.check_signature(algorithm, &header, token, signature)?;
-            return Ok(Arc::new(Verified::read(&decode(payload)?, &self.rules)?));
+        let parts = Parts::of(token)?;
+        let header = parts.header()?;
+        if header.algorithm.is_secret() {
+            self.signer(&header, &parts)?;
+            return Ok(Arc::new(Verified::read(
+                &decode(parts.payload)?,
+                &self.rules,
+            )?));
         }
         let digest = Sha256::digest(token).into();
-        if let Some(verified) = self.remembered.get(&digest) {
-            return Ok(verified);
+        if let Some(known) = self.remembered.get(&digest)
+            && known.key.strong_count() > 0
+        {
+            return Ok(known.verified);
         }
-        self.check_signature(algorithm, &header, token, signature)?;
-        let verified = Arc::new(Verified::read(&decode(payload)?, &self.rules)?);
-        self.remembered.insert(digest, Arc::clone(&verified));
+        let key = self.signer(&header, &parts)?;
+        let verified = Arc::new(Verified::read(&decode(parts.payload)?, &self.rules)?);
+        let remembered = Remembered {
+            verified: Arc::clone(&verified),
+            key: Arc::downgrade(&key),
+        };
+        self.remembered.insert(digest, remembered);
         Ok(verified)
     }
 
-    fn check_signature(
-        &self,
-        algorithm: Algorithm,
-        header: &Header,
-        token: &str,
-        signature: &str,
-    ) -> Result<(), TokenError> {
-        let signed = token.len() - signature.len() - 1;
-        let message = token
-            .as_bytes()
-            .get(..signed)
-            .ok_or(TokenError::Malformed)?;
-        let mut fitting = self
+    /// The key that made the token's signature.
+    fn signer(&self, header: &Header, parts: &Parts<'_>) -> Result<Arc<VerifyingKey>, TokenError> {
+        let mut tried = false;
+        let mut made = |key: &&Arc<VerifyingKey>| {
+            tried = true;
+            key.made(parts.signature, parts.signed.as_bytes())
+        };
+        let configured = self
             .keys
             .iter()
-            .filter(|key| key.algorithm == algorithm)
-            .filter(|key| key.id.is_none() || key.id == header.kid)
-            .peekable();
-        if fitting.peek().is_none() {
-            return Err(TokenError::UnknownKey);
+            .filter(|key| key.algorithm == header.algorithm)
+            .filter(|key| key.id.is_none() || key.id == header.key_id)
+            .find(&mut made);
+        if let Some(key) = configured {
+            return Ok(Arc::clone(key));
         }
-        let good = fitting.any(|key| {
-            // An error is a signature that cannot even be decoded.
-            crypto::verify(signature, message, &key.key, theirs(algorithm)).unwrap_or(false)
-        });
-        if good {
-            Ok(())
-        } else {
-            Err(TokenError::Signature)
+        for source in &self.sources {
+            if let Some(keys) = source.keys()
+                && let Some(key) = keys
+                    .fitting(header.algorithm, header.key_id.as_deref())
+                    .find(&mut made)
+            {
+                return Ok(Arc::clone(key));
+            }
         }
+        Err(match tried {
+            true => TokenError::Signature,
+            false => TokenError::UnknownKey,
+        })
+    }
+}
+
+/// The three parts of a token, still encoded.
+struct Parts<'a> {
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    /// The first two, which the signature is of.
+    signed: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, TokenError> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        match signed.split_once('.') {
+            Some((header, payload)) if !payload.contains('.') => Ok(Self {
+                header,
+                payload,
+                signature,
+                signed,
+            }),
+            _ => Err(TokenError::Malformed),
+        }
+    }
+
+    fn header(&self) -> Result<Header, TokenError> {
+        Header::read(&decode(self.header)?)
     }
 }
 
@@ -233,12 +312,4 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD
         .decode(part)
         .map_err(|_| TokenError::Malformed)
-}
-
-fn theirs(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    match algorithm {
-        Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
-        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
-    }
 }

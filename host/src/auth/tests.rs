@@ -2,11 +2,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm as Alg, EncodingKey};
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm as Alg, EncodingKey, crypto};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::config::{Auth, Key};
+use crate::config::{Algorithm, Auth, Jwks, Key, Refresh};
+
+mod key_sets;
+mod server;
+mod sources;
 
 const NOW: u64 = 1_800_000_000;
 const SECRET: &[u8] = b"a secret of thirty-two bytes, ok";
@@ -14,6 +19,13 @@ const RSA: &[u8] = include_bytes!("test_keys/rs256.pem");
 const RSA_PUBLIC: &[u8] = include_bytes!("test_keys/rs256.pub.pem");
 const EC: &[u8] = include_bytes!("test_keys/es256.pem");
 const EC_PUBLIC: &[u8] = include_bytes!("test_keys/es256.pub.pem");
+const EC384: &[u8] = include_bytes!("test_keys/es384.pem");
+const EC384_PUBLIC: &[u8] = include_bytes!("test_keys/es384.pub.pem");
+const ED: &[u8] = include_bytes!("test_keys/ed25519.pem");
+const ED_PUBLIC: &[u8] = include_bytes!("test_keys/ed25519.pub.pem");
+const OTHER_RSA: &[u8] = include_bytes!("test_keys/rs256-next.pem");
+const OTHER_RSA_PUBLIC: &[u8] = include_bytes!("test_keys/rs256-next.pub.pem");
+const WEAK_RSA_PUBLIC: &[u8] = include_bytes!("test_keys/rs1024.pub.pem");
 
 fn key(id: Option<&str>, algorithm: Algorithm, material: &[u8]) -> Key {
     Key {
@@ -30,7 +42,23 @@ fn rules() -> Auth {
             key(None, Algorithm::Hs256, SECRET),
             key(Some("rsa"), Algorithm::Rs256, RSA_PUBLIC),
             key(Some("ec"), Algorithm::Es256, EC_PUBLIC),
+            key(Some("pss"), Algorithm::Ps256, RSA_PUBLIC),
+            key(Some("ec384"), Algorithm::Es384, EC384_PUBLIC),
+            key(Some("ed"), Algorithm::EdDsa, ED_PUBLIC),
         ],
+        jwks: Jwks {
+            file: None,
+            url: None,
+            ca_file: None,
+            max_bytes: 16 << 10,
+        },
+        database: None,
+        refresh: Refresh {
+            interval: Duration::from_secs(300),
+            floor: Duration::from_secs(10),
+            max_age: Duration::from_secs(3600),
+            timeout: Duration::from_secs(3),
+        },
         issuer: None,
         audience: None,
         require_exp: true,
@@ -82,6 +110,13 @@ fn es256(header: &str, payload: &str) -> String {
 
 fn read(verifier: &Verifier, header: &str) -> Result<Option<Arc<Claims>>, TokenError> {
     verifier.verify([header.as_bytes()].into_iter())
+}
+
+/// The bytes that a PEM text encodes.
+fn pem_body(pem: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(pem).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("-----"));
+    STANDARD.decode(lines.collect::<String>()).unwrap()
 }
 
 fn check(verifier: &Verifier, token: &str) -> Result<(), TokenError> {
@@ -143,7 +178,23 @@ fn signatures_and_algorithms() {
         let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
         format!("{}.{}.{signature}", encode(header), encode(&payload))
     };
-    let public_as_secret = EncodingKey::from_secret(RSA_PUBLIC);
+    let by_secret = |header: &str, secret: &[u8]| {
+        let key = EncodingKey::from_secret(secret);
+        signed(header, &payload, Alg::HS256, &key)
+    };
+    let with_rsa = |header: &str, algorithm| {
+        let key = EncodingKey::from_rsa_pem(RSA).unwrap();
+        signed(header, &payload, algorithm, &key)
+    };
+    // Whoever forges a token can write this into it, and sign with it.
+    let forged = |members: &str| {
+        let header = format!(r#"{{"alg":"RS256",{members}}}"#);
+        let key = EncodingKey::from_rsa_pem(OTHER_RSA).unwrap();
+        signed(&header, &payload, Alg::RS256, &key)
+    };
+    let own_key = key_sets::jwk(OTHER_RSA_PUBLIC, Algorithm::Rs256, None).to_string();
+    let public_jwk = key_sets::jwk(RSA_PUBLIC, Algorithm::Rs256, Some("rsa"));
+    let public_der = pem_body(RSA_PUBLIC);
     let hs = |header: &str| {
         signed(
             header,
@@ -172,14 +223,39 @@ fn signatures_and_algorithms() {
         ("HS512", hs(r#"{"alg":"HS512"}"#), Err(TokenError::Algorithm)),
         ("hs256", hs(r#"{"alg":"hs256"}"#), Err(TokenError::Algorithm)),
         ("a critical header", hs(r#"{"alg":"HS256","crit":["b64"],"b64":false}"#), Err(TokenError::CriticalHeader)),
+        ("a critical header of null", hs(r#"{"alg":"HS256","crit":null}"#), Err(TokenError::CriticalHeader)),
+        ("a critical header of nothing", hs(r#"{"alg":"HS256","crit":[]}"#), Err(TokenError::CriticalHeader)),
+        ("a name twice in the header", hs(r#"{"alg":"HS256","typ":"JWT","typ":"JWT"}"#), Err(TokenError::Malformed)),
+        ("a name twice, one escaped", hs(r#"{"alg":"HS256","\u0061lg":"HS256"}"#), Err(TokenError::Malformed)),
+        ("a name twice, deep inside", hs(r#"{"alg":"HS256","x":{"a":1,"a":1}}"#), Err(TokenError::Malformed)),
+        ("a token in a token", hs(r#"{"alg":"HS256","cty":"JWT"}"#), Err(TokenError::Nested)),
+        ("a token in a token, in small letters", hs(r#"{"alg":"HS256","cty":"application/jwt"}"#), Err(TokenError::Nested)),
+        ("an encrypted one's header", hs(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#), Err(TokenError::Nested)),
+        ("an encrypted one", format!("{}.AAAA.AAAA.AAAA.AAAA", URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#)), Err(TokenError::Malformed)),
         ("no signature", unsigned(r#"{"alg":"HS256"}"#, ""), Err(TokenError::Signature)),
         ("another payload", other_payload, Err(TokenError::Signature)),
         ("another secret", signed(r#"{"alg":"HS256"}"#, &payload, Alg::HS256, &EncodingKey::from_secret(b"x")), Err(TokenError::Signature)),
-        ("the public key as a secret", signed(r#"{"alg":"HS256","kid":"rsa"}"#, &payload, Alg::HS256, &public_as_secret), Err(TokenError::Signature)),
-        ("HS256 signed, RS256 said", signed(rsa_header, &payload, Alg::HS256, &public_as_secret), Err(TokenError::Signature)),
+        ("the public key as a secret", by_secret(r#"{"alg":"HS256","kid":"rsa"}"#, RSA_PUBLIC), Err(TokenError::Signature)),
+        ("the public key without its line end", by_secret(r#"{"alg":"HS256"}"#, RSA_PUBLIC.trim_ascii_end()), Err(TokenError::Signature)),
+        ("the public key's bytes as a secret", by_secret(r#"{"alg":"HS256"}"#, &public_der), Err(TokenError::Signature)),
+        ("the public JWK as a secret", by_secret(r#"{"alg":"HS256"}"#, public_jwk.to_string().as_bytes()), Err(TokenError::Signature)),
+        ("the modulus as a secret", by_secret(r#"{"alg":"HS256"}"#, public_jwk["n"].as_str().unwrap().as_bytes()), Err(TokenError::Signature)),
+        ("HS256 signed, RS256 said", by_secret(rsa_header, RSA_PUBLIC), Err(TokenError::Signature)),
+        ("PS256", with_rsa(r#"{"alg":"PS256","kid":"pss"}"#, Alg::PS256), Ok(())),
+        ("ES384", signed(r#"{"alg":"ES384","kid":"ec384"}"#, &payload, Alg::ES384, &EncodingKey::from_ec_pem(EC384).unwrap()), Ok(())),
+        ("EdDSA", signed(r#"{"alg":"EdDSA","kid":"ed"}"#, &payload, Alg::EdDSA, &EncodingKey::from_ed_pem(ED).unwrap()), Ok(())),
+        ("RS256 with the key of PS256", with_rsa(r#"{"alg":"RS256","kid":"pss"}"#, Alg::RS256), Err(TokenError::UnknownKey)),
+        ("PS256 with the key of RS256", with_rsa(r#"{"alg":"PS256","kid":"rsa"}"#, Alg::PS256), Err(TokenError::UnknownKey)),
+        ("PS256 signed, RS256 said", with_rsa(rsa_header, Alg::PS256), Err(TokenError::Signature)),
+        ("its own key", forged(&format!(r#""kid":"rsa","jwk":{own_key}"#)), Err(TokenError::Signature)),
+        ("its own key, without an id", forged(&format!(r#""jwk":{own_key}"#)), Err(TokenError::UnknownKey)),
+        ("where to fetch its key", forged(r#""kid":"rsa","jku":"http://127.0.0.1:1/keys""#), Err(TokenError::Signature)),
+        ("where to fetch its certificate", forged(r#""kid":"rsa","x5u":"http://127.0.0.1:1/","x5c":["AAAA"]"#), Err(TokenError::Signature)),
+        ("a good one with such words", rs256(r#"{"alg":"RS256","kid":"rsa","jku":"http://x/","x5u":"http://x/","jwk":{},"typ":"JWT"}"#, &payload), Ok(())),
         ("RS256 signed, ES256 said", rs256(ec_header, &payload), Err(TokenError::Signature)),
         ("an unknown key id", rs256(r#"{"alg":"RS256","kid":"old"}"#, &payload), Err(TokenError::UnknownKey)),
         ("a path as key id", rs256(r#"{"alg":"RS256","kid":"../../dev/null"}"#, &payload), Err(TokenError::UnknownKey)),
+        ("SQL as key id", rs256(r#"{"alg":"RS256","kid":"' OR '1'='1"}"#, &payload), Err(TokenError::UnknownKey)),
         ("no key id where the key has one", rs256(r#"{"alg":"RS256"}"#, &payload), Err(TokenError::UnknownKey)),
         ("the key id of another algorithm", rs256(r#"{"alg":"RS256","kid":"ec"}"#, &payload), Err(TokenError::UnknownKey)),
         ("a key id that is no text", rs256(r#"{"alg":"RS256","kid":1}"#, &payload), Err(TokenError::Malformed)),
@@ -248,6 +324,9 @@ fn claims_are_read_strictly() {
         (nested(16), Err(TokenError::TooDeep)),
         (nested(127), Err(TokenError::Malformed)),
         (nested(5000), Err(TokenError::Malformed)),
+        (with("exp", &(NOW + 600).to_string()), Err(TokenError::Malformed)),
+        (format!(r#"{{"id":"a","id":"a","exp":{}}}"#, NOW + 60), Err(TokenError::Malformed)),
+        (with("a", r#"[{"b":1,"b":2}]"#), Err(TokenError::Malformed)),
         (with("id", "\"\""), wrong("actor")),
         (with("id", "\"a\\u0000b\""), wrong("actor")),
         (with("id", "1.5"), wrong("actor")),
@@ -322,14 +401,6 @@ fn the_caller_is_the_first_claim_that_is_there() {
         );
         assert_eq!(serde_json::from_str::<Value>(&found.json).unwrap(), claims);
     }
-    // What a plugin reads is what was verified, not the token's own text.
-    let header = format!(
-        "Bearer {}",
-        hs256(&format!(r#"{{"id":"a","id":"b","exp":{}}}"#, NOW + 60))
-    );
-    let found = read(&verifier, &header).unwrap().unwrap();
-    assert_eq!(found.actor.as_deref(), Some("b"));
-    assert_eq!(found.json, format!(r#"{{"id":"b","exp":{}}}"#, NOW + 60));
 }
 
 #[test]
@@ -385,11 +456,24 @@ fn keys_are_checked_when_they_are_read() {
     };
     assert_eq!(read("RS256", "rs256.pub.pem").unwrap(), 1);
     assert_eq!(read("ES256", "es256.pub.pem").unwrap(), 1);
+    assert_eq!(read("ES384", "es384.pub.pem").unwrap(), 1);
+    assert_eq!(read("EdDSA", "ed25519.pub.pem").unwrap(), 1);
+    assert_eq!(read("PS256", "rs256.pub.pem").unwrap(), 1);
+    let error = read("RS256", "rs1024.pub.pem").unwrap_err().to_string();
+    assert!(
+        error.ends_with("the RSA key has 1024 bits; make one of 2048 to 8192"),
+        "{error}"
+    );
     for (algorithm, file) in [
         ("RS256", "es256.pub.pem"),
         ("ES256", "rs256.pub.pem"),
         ("RS256", "rs256.pem"),
         ("ES256", "es256.pem"),
+        ("ES256", "es384.pub.pem"),
+        ("ES384", "es256.pub.pem"),
+        ("EdDSA", "es256.pub.pem"),
+        ("PS256", "ed25519.pub.pem"),
+        ("RS256", "tls/server.pem"),
     ] {
         let error = read(algorithm, file).expect_err(file).to_string();
         assert!(error.contains("public key in PEM"), "{error}");
@@ -400,6 +484,27 @@ fn keys_are_checked_when_they_are_read() {
     };
     assert_eq!(
         Verifier::new(&bad).unwrap_err().to_string(),
-        "key 0 is no Es256 key"
+        "key 0: the key is not a P-256 public key in PEM"
     );
+}
+
+#[test]
+fn a_token_in_the_query_is_refused() {
+    let refused = Err(TokenError::InQuery);
+    #[rustfmt::skip] // A table: one case a line.
+    let table = [
+        (None, Ok(())),
+        (Some(""), Ok(())),
+        (Some("filter={\"where\":{\"access_token\":1}}"), Ok(())),
+        (Some("a=access_token"), Ok(())),
+        (Some("xaccess_token=a&access_tokens=b&access=c"), Ok(())),
+        (Some("access_token=a"), refused),
+        (Some("access_token"), refused),
+        (Some("a=b&access_token=c.d.e"), refused),
+        (Some("%61ccess%5Ftoken=c.d.e"), refused),
+        (Some("&&access_token="), refused),
+    ];
+    for (query, expected) in table {
+        assert_eq!(refuse_in_query(query), expected, "{query:?}");
+    }
 }

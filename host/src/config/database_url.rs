@@ -1,9 +1,10 @@
 //! Addresses of databases: what is allowed, how they are shown, how they are put
 //! together.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 const SERVERS: &[&str] = &["postgres", "postgresql", "mysql", "mariadb"];
@@ -55,6 +56,17 @@ pub(super) fn of_file(path: &Path) -> Option<String> {
         .replace('?', "%3F")
         .replace('#', "%23");
     Some(format!("sqlite:{path}"))
+}
+
+/// The file of an SQLite address.
+pub(super) fn file_of(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    percent_decode_str(path)
+        .decode_utf8()
+        .ok()
+        .map(Cow::into_owned)
 }
 
 /// The parts of a server's address as the original service takes them.

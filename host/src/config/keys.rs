@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use toml::Value;
 
 use super::error::ConfigError;
 use super::layers::Layers;
 use super::{Algorithm, Key, file};
+use crate::auth::key::VerifyingKey;
 
 /// HS256 with a shorter secret is weaker than its hash.
 const GOOD_SECRET: usize = 32;
 
-/// An uncompressed point on P-256.
-const P256_POINT: usize = 65;
+/// Keys without an id of one algorithm: each is tried against every token that the ones
+/// before it did not sign.
+const MAX_NAMELESS: usize = 8;
 
 /// One entry of `auth.keys`.
 #[derive(Deserialize)]
@@ -61,6 +62,7 @@ pub(super) fn assemble(
             keys.push(key(&place, entry.clone(), warnings)?);
         }
     }
+    few_are_nameless(&layers.name("auth.keys"), &keys)?;
     Ok(keys)
 }
 
@@ -82,57 +84,43 @@ fn key(place: &str, entry: Value, warnings: &mut Vec<String>) -> Result<Key, Con
             reason,
         }
     })?;
-    let material = match (entry.algorithm, &entry) {
-        (
-            Algorithm::Hs256,
-            Entry {
-                secret: Some(text),
-                secret_file: None,
-                public_key: None,
-                public_key_file: None,
-                ..
-            },
-        ) => text.as_bytes().to_vec(),
-        (
-            Algorithm::Hs256,
-            Entry {
-                secret: None,
-                secret_file: Some(path),
-                public_key: None,
-                public_key_file: None,
-                ..
-            },
-        ) => read_secret(place, path)?,
-        (
-            Algorithm::Rs256 | Algorithm::Es256,
-            Entry {
-                secret: None,
-                secret_file: None,
-                public_key: Some(text),
-                public_key_file: None,
-                ..
-            },
-        ) => text.as_bytes().to_vec(),
-        (
-            Algorithm::Rs256 | Algorithm::Es256,
-            Entry {
-                secret: None,
-                secret_file: None,
-                public_key: None,
-                public_key_file: Some(path),
-                ..
-            },
-        ) => file::read_text(place, path)?.into_bytes(),
-        (algorithm, _) => {
+    let material = match &entry {
+        Entry {
+            secret: Some(text),
+            secret_file: None,
+            public_key: None,
+            public_key_file: None,
+            ..
+        } if entry.algorithm.is_secret() => text.as_bytes().to_vec(),
+        Entry {
+            secret: None,
+            secret_file: Some(path),
+            public_key: None,
+            public_key_file: None,
+            ..
+        } if entry.algorithm.is_secret() => read_secret(place, path)?,
+        Entry {
+            secret: None,
+            secret_file: None,
+            public_key: Some(text),
+            public_key_file: None,
+            ..
+        } if !entry.algorithm.is_secret() => text.as_bytes().to_vec(),
+        Entry {
+            secret: None,
+            secret_file: None,
+            public_key: None,
+            public_key_file: Some(path),
+            ..
+        } if !entry.algorithm.is_secret() => file::read_text(place, path)?.into_bytes(),
+        _ => {
+            let both = match entry.algorithm.is_secret() {
+                true => "secret, secret_file",
+                false => "public_key, public_key_file",
+            };
             return Err(ConfigError::Conflict {
                 place: place.to_owned(),
-                reason: match algorithm {
-                    Algorithm::Hs256 => "HS256 takes exactly one of secret, secret_file",
-                    Algorithm::Rs256 | Algorithm::Es256 => {
-                        "RS256 and ES256 take exactly one of public_key, public_key_file"
-                    }
-                }
-                .into(),
+                reason: format!("{} takes exactly one of {both}", entry.algorithm.name()),
             });
         }
     };
@@ -152,51 +140,37 @@ fn read_secret(place: &str, path: &Path) -> Result<Vec<u8>, ConfigError> {
     Ok(text.trim_end_matches(['\r', '\n']).as_bytes().to_vec())
 }
 
-/// Refuses a key that could never verify a token, so that a start finds it and not the
-/// first request.
+/// Refuses a key that could never verify a token, or that everybody could sign with, so
+/// that a start finds it and not the first request.
 fn checked(place: &str, key: Key, warnings: &mut Vec<String>) -> Result<Key, ConfigError> {
-    let pem = |good: bool, what: &str| match good && !key.holds_private_key() {
-        true => Ok(()),
-        false => Err(ConfigError::Conflict {
+    if let Err(reason) = VerifyingKey::new(key.id.clone(), key.algorithm, &key.material) {
+        return Err(ConfigError::Conflict {
             place: place.to_owned(),
-            reason: format!("the key is not {what}"),
-        }),
-    };
-    match key.algorithm {
-        Algorithm::Hs256 if key.material.is_empty() => Err(ConfigError::Conflict {
-            place: place.to_owned(),
-            reason: "the secret is empty".into(),
-        }),
-        Algorithm::Hs256 => {
-            if key.material.len() < GOOD_SECRET {
-                warnings.push(format!(
-                    "{place}: the secret has {} bytes; HS256 is safe with {GOOD_SECRET} random ones or more",
-                    key.material.len()
-                ));
-            }
-            Ok(())
-        }
-        Algorithm::Rs256 => pem(
-            DecodingKey::from_rsa_pem(&key.material).is_ok(),
-            "an RSA public key in PEM",
-        ),
-        Algorithm::Es256 => pem(
-            DecodingKey::from_ec_pem(&key.material).is_ok_and(|parsed| {
-                parsed
-                    .try_get_as_bytes()
-                    .is_ok_and(|point| point.len() == P256_POINT)
-            }),
-            "a P-256 public key in PEM",
-        ),
-    }?;
+            reason: reason.to_string(),
+        });
+    }
+    if key.algorithm.is_secret() && key.material.len() < GOOD_SECRET {
+        warnings.push(format!(
+            "{place}: the secret has {} bytes; HS256 is safe with {GOOD_SECRET} random ones or more",
+            key.material.len()
+        ));
+    }
     Ok(key)
 }
 
-impl Key {
-    /// A private key has no business here, and the parser would take it for a public one.
-    fn holds_private_key(&self) -> bool {
-        self.material
-            .windows(11)
-            .any(|window| window == b"PRIVATE KEY")
+/// Refuses more keys than a token should be tried against.
+fn few_are_nameless(place: &str, keys: &[Key]) -> Result<(), ConfigError> {
+    for key in keys {
+        let same = |other: &&Key| other.id.is_none() && other.algorithm == key.algorithm;
+        if keys.iter().filter(same).count() > MAX_NAMELESS {
+            let name = key.algorithm.name();
+            return Err(ConfigError::Conflict {
+                place: place.to_owned(),
+                reason: format!(
+                    "more than {MAX_NAMELESS} {name} keys have no id; give each the kid of its tokens"
+                ),
+            });
+        }
     }
+    Ok(())
 }

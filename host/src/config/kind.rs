@@ -49,6 +49,10 @@ pub enum Kind {
     Filter,
     /// The address of a database; may hold a password.
     Url,
+    /// An address that is fetched: `https`, or `http` of this machine.
+    HttpUrl,
+    /// The name of a table, with its schema or without.
+    Table,
     /// A text that is never shown.
     Secret,
     /// Verification keys, a list of tables.
@@ -112,6 +116,8 @@ impl Kind {
             Self::Mount => is_mount(text),
             Self::Filter => EnvFilter::builder().parse(text).is_ok(),
             Self::Url => super::database_url::is_allowed(text),
+            Self::HttpUrl => super::http_url::is_allowed(text),
+            Self::Table => is_table(text),
             Self::Secret => !text.is_empty(),
             _ => false,
         }
@@ -143,6 +149,16 @@ impl Kind {
             Self::Url => "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or \
                           mysql://USER:PASSWORD@HOST:PORT/DATABASE"
                 .into(),
+            Self::HttpUrl => {
+                "https://HOST/PATH (or http:// of localhost, 127.0.0.1 or [::1]) without \
+                              a user, a password or a fragment"
+                    .into()
+            }
+            Self::Table => {
+                "the name of a table, or of a schema and a table with a dot between, of \
+                            letters, digits, _ and -"
+                    .into()
+            }
             Self::Secret => "a text that is not empty".into(),
             Self::Keys => "a list of tables like {id = \"…\", algorithm = \"RS256\", \
                            public_key_file = \"…\"}"
@@ -159,6 +175,9 @@ impl Kind {
         match (self, value) {
             (Self::Secret | Self::Keys, _) => "the value (not shown)".into(),
             (Self::Url, Value::String(text)) => format!("{:?}", super::database_url::masked(text)),
+            (Self::HttpUrl, Value::String(text)) => {
+                format!("{:?}", super::http_url::masked(text))
+            }
             (_, Value::String(text)) => quote(text),
             (_, other) => shorten(&other.to_string().replace('\n', " ")),
         }
@@ -175,6 +194,9 @@ impl Kind {
             ),
             (Self::Url, Value::String(text)) => {
                 Value::String(super::database_url::masked(text)).to_string()
+            }
+            (Self::HttpUrl, Value::String(text)) => {
+                Value::String(super::http_url::masked(text)).to_string()
             }
             (Self::Count { .. } | Self::Flag | Self::List(_), _) => {
                 self.read(given).as_ref().unwrap_or(given).to_string()
@@ -263,6 +285,19 @@ fn placed(time: Duration) -> Value {
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control)
+}
+
+/// The longest name of a table or a schema that all three databases take.
+const MAX_NAME: usize = 63;
+
+fn is_table(text: &str) -> bool {
+    let is_part = |part: &str| {
+        (1..=MAX_NAME).contains(&part.len())
+            && part
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'))
+    };
+    text.split('.').count() <= 2 && text.split('.').all(is_part)
 }
 
 fn is_mount(text: &str) -> bool {

@@ -12,7 +12,7 @@ use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
 use super::{Admin, Auth, Config, Database, Installer, Log, Migrate, Plugin, Server};
-use super::{check, database_url, file, installer, keys, original, secret, settings};
+use super::{check, database_url, file, installer, key_sources, keys, original, secret, settings};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
 #[derive(Debug)]
@@ -97,13 +97,18 @@ impl Draft {
         layers.complete()?;
 
         let keys = keys::assemble(&layers, &mut warnings)?;
-        let url = database_url(&layers)?;
+        let url = match given_url(&layers, "database.url", "database.url_file")? {
+            Some(url) => url,
+            None => embedded_url(&layers)?,
+        };
+        let keys_url = given_url(&layers, "auth.database.url", "auth.database.url_file")?;
         check::plugins_have_files(&layers)?;
-        let mut config = place(&layers, url)?;
+        let mut config = place(&layers, url, keys_url)?;
         config.auth.keys = keys;
         config.installer = installer;
         config.warnings = warnings;
         check::together(&mut config, &layers)?;
+        key_sources::check(&mut config, &layers)?;
         Ok(Self { config, layers })
     }
 
@@ -122,7 +127,7 @@ impl Draft {
             source,
         })?;
         secret::make_folder(&config.data)?;
-        if config.auth.keys.is_empty() {
+        if config.auth.has_no_keys() {
             let material = secret::ensure(&config.data, &mut config.warnings)?;
             config.auth.keys.push(super::Key {
                 id: None,
@@ -139,26 +144,28 @@ impl Draft {
     }
 }
 
-/// The database's address: given, in a file, or the file in the data folder.
-fn database_url(layers: &Layers) -> Result<String, ConfigError> {
-    if let Some(url) = layers.text("database.url") {
-        return Ok(url.to_owned());
+/// The address of the file in the data folder.
+fn embedded_url(layers: &Layers) -> Result<String, ConfigError> {
+    let data = Path::new(layers.text("data").unwrap_or_default());
+    database_url::of_file(&data.join("gateway.db")).ok_or_else(|| ConfigError::Conflict {
+        place: layers.name("data"),
+        reason: "it is not UTF-8".into(),
+    })
+}
+
+/// A database's address: given, or in a file.
+fn given_url(layers: &Layers, key: &str, file_key: &str) -> Result<Option<String>, ConfigError> {
+    if let Some(url) = layers.text(key) {
+        return Ok(Some(url.to_owned()));
     }
-    let key = "database.url_file";
-    let Some(path) = layers.text(key) else {
-        let data = Path::new(layers.text("data").unwrap_or_default());
-        return database_url::of_file(&data.join("gateway.db")).ok_or_else(|| {
-            ConfigError::Conflict {
-                place: layers.name("data"),
-                reason: "it is not UTF-8".into(),
-            }
-        });
+    let Some(path) = layers.text(file_key) else {
+        return Ok(None);
     };
-    let place = layers.name(key);
+    let place = layers.name(file_key);
     let text = file::read_text(&place, Path::new(path))?;
     let url = text.trim();
     match database_url::is_allowed(url) {
-        true => Ok(url.to_owned()),
+        true => Ok(Some(url.to_owned())),
         false => Err(ConfigError::Value {
             place,
             value: "the file's content".into(),
@@ -184,16 +191,22 @@ struct Tree {
 
 /// Puts the canonical values into the types. The table has checked them, so that only a
 /// difference between the table and the types can fail here; a test excludes one.
-fn place(layers: &Layers, url: String) -> Result<Config, ConfigError> {
+fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Config, ConfigError> {
     let mut tree = Table::new();
     for known in layers.iter() {
         match known.given.key.as_str() {
             // Their content is placed, not their names.
-            "auth.secret" | "auth.secret_file" | "auth.keys" | "database.url_file" => {}
+            "auth.secret" | "auth.secret_file" | "auth.keys" => {}
+            "database.url_file" | "auth.database.url_file" => {}
+            // A table alone is nothing to read from; see `key_sources`.
+            "auth.database.table" if keys_url.is_none() => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }
     insert(&mut tree, "database.url", Value::String(url));
+    if let Some(url) = keys_url {
+        insert(&mut tree, "auth.database.url", Value::String(url));
+    }
     if layers.text("log.format") == Some("auto") {
         let format = if std::io::stderr().is_terminal() {
             "human"

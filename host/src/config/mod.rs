@@ -21,7 +21,9 @@ mod env;
 mod error;
 mod file;
 mod flags;
+mod http_url;
 mod installer;
+mod key_sources;
 mod keys;
 mod kind;
 mod layers;
@@ -33,6 +35,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use crate::auth::key::Algorithm;
 pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
@@ -178,6 +181,12 @@ pub struct Auth {
     /// The keys; a token is tried against those whose algorithm and key id fit.
     #[serde(skip)]
     pub keys: Vec<Key>,
+    /// A JSON Web Key Set, in a file or at a URL.
+    pub jwks: Jwks,
+    /// The table of keys of the original's authentication service.
+    pub database: Option<KeyTable>,
+    /// How often keys are read again from there.
+    pub refresh: Refresh,
     /// The `iss` that a token must carry. Unset: not looked at.
     pub issuer: Option<String>,
     /// The `aud` that a token must carry. Unset: not looked at.
@@ -188,6 +197,57 @@ pub struct Auth {
     pub leeway: Duration,
     /// The longest token. Default 16 KiB.
     pub max_token_bytes: usize,
+}
+
+impl Auth {
+    /// Whether a secret has to be made, because nothing says where keys come from.
+    pub(crate) fn has_no_keys(&self) -> bool {
+        self.keys.is_empty()
+            && self.jwks.file.is_none()
+            && self.jwks.url.is_none()
+            && self.database.is_none()
+    }
+}
+
+/// A JSON Web Key Set. Both places may be given; their keys add up.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jwks {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// The address: `https`, or `http` of this machine.
+    pub url: Option<String>,
+    /// The certificates, in PEM, that the server's is checked with in place of the
+    /// system's.
+    pub ca_file: Option<PathBuf>,
+    /// The longest set. Default 256 KiB.
+    pub max_bytes: usize,
+}
+
+/// A table with the columns `key_id` and `public_key`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyTable {
+    /// The database's address.
+    pub url: String,
+    /// The table's name, with its schema or without. Unset: `main.jwt_keys`, on MySQL
+    /// `jwt_keys`.
+    pub table: Option<String>,
+}
+
+/// How often keys are read from their sources.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// From one read to the next. Default 5 min.
+    pub interval: Duration,
+    /// From one read to the next that an unknown key id or a failure causes. Default
+    /// 10 s.
+    pub floor: Duration,
+    /// How long keys stay in use that their source does not confirm. Default 1 h.
+    pub max_age: Duration,
+    /// How long one read may take, and a request wait for it. Default 3 s.
+    pub timeout: Duration,
 }
 
 /// One verification key. Its algorithm is fixed here, never taken from a token.
@@ -208,18 +268,6 @@ impl std::fmt::Debug for Key {
             .field("algorithm", &self.algorithm)
             .finish_non_exhaustive()
     }
-}
-
-/// The signature algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Algorithm {
-    /// HMAC with SHA-256.
-    Hs256,
-    /// RSA PKCS#1 v1.5 with SHA-256.
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
 }
 
 /// One plugin: where it is, where it answers, and its limits.

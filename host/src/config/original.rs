@@ -30,7 +30,7 @@ pub(super) fn given(
     let mut parts = Vec::new();
     parts.extend(listen(env)?);
     parts.extend(log_filter(env)?);
-    parts.extend(database(env)?);
+    parts.extend(databases(env)?);
     parts.extend(pool(env, warnings)?);
     let mut same = Vec::new();
     for (name, key) in SAME {
@@ -94,9 +94,9 @@ fn log_filter(env: &Environment) -> Result<Option<Given>, ConfigError> {
     )))
 }
 
-/// `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD`, `DB_DATABASE` and `DB_CONNECTOR`, as
-/// one address.
-fn database(env: &Environment) -> Result<Option<Given>, ConfigError> {
+/// `DB_HOST`, `DB_PORT`, `DB_USER`, `DB_PASSWORD` and `DB_CONNECTOR` as the addresses of
+/// two databases: `DB_DATABASE`, and `AUTH_DB` with the keys.
+fn databases(env: &Environment) -> Result<Vec<Given>, ConfigError> {
     let (scheme, default_port) = match env.get("DB_CONNECTOR")? {
         None | Some("postgresql" | "postgres") => ("postgres", 5432),
         Some("mysql" | "mariadb") => ("mysql", 3306),
@@ -109,29 +109,49 @@ fn database(env: &Environment) -> Result<Option<Given>, ConfigError> {
         }
     };
     let (host, name) = (env.get("DB_HOST")?, env.get("DB_DATABASE")?);
+    let keys = env.get("AUTH_DB")?;
     let place = match (host, name) {
-        (None, None) => return Ok(None),
-        (Some(_), _) => "DB_HOST",
-        (None, Some(_)) => "DB_DATABASE",
+        (None, None) => None,
+        (Some(_), _) => Some("DB_HOST"),
+        (None, Some(_)) => Some("DB_DATABASE"),
     };
+    if place.is_none() && keys.is_none() {
+        return Ok(Vec::new());
+    }
     let from_file = password_file(env)?;
-    let port = match env.get("DB_PORT")? {
-        None => default_port,
-        Some(text) => parse("DB_PORT", text, "a port from 0 to 65535")?,
-    };
-    let parts = Parts {
+    let server = Parts {
         scheme,
         host: host.unwrap_or("localhost"),
-        port,
+        port: match env.get("DB_PORT")? {
+            None => default_port,
+            Some(text) => parse("DB_PORT", text, "a port from 0 to 65535")?,
+        },
         user: env.get("DB_USER")?,
         password: env.get("DB_PASSWORD")?.or(from_file.as_deref()),
         database: name,
     };
-    Ok(Some(Given::text(
-        "database.url",
-        &parts.join(),
-        Place::Variable(place.into()),
-    )))
+    let given = |key: &str, value: &str, place: &str| {
+        Given::text(key, value, Place::Variable(place.into()))
+    };
+    let mut all = Vec::new();
+    if let Some(place) = place {
+        all.push(given("database.url", &server.join(), place));
+    }
+    if keys.is_some() {
+        let server = Parts {
+            database: keys,
+            ..server
+        };
+        all.push(given("auth.database.url", &server.join(), "AUTH_DB"));
+        // The original's data source looks into this schema, on PostgreSQL.
+        if let Some(schema) = env.get("DB_SCHEMA")?
+            && scheme == "postgres"
+        {
+            let table = format!("{schema}.jwt_keys");
+            all.push(given("auth.database.table", &table, "DB_SCHEMA"));
+        }
+    }
+    Ok(all)
 }
 
 fn password_file(env: &Environment) -> Result<Option<String>, ConfigError> {

@@ -50,7 +50,7 @@ impl Draft {
                     database_url::masked(&self.config.database.url)
                 )
             }
-            None if key == "auth.secret" && self.config.auth.keys.is_empty() => {
+            None if key == "auth.secret" && self.config.auth.has_no_keys() => {
                 let path = self.config.data.join(SECRET_FILE);
                 writeln!(text, "# {name}: a random one, kept in {}", path.display())
             }

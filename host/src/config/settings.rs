@@ -26,7 +26,8 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
-const HOUR: u64 = 3_600_000;
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Every setting, in the order in which they are shown.
@@ -110,9 +111,10 @@ pub const SETTINGS: &[Setting] = &[
     unset("auth.secret_file", Kind::Path,
         "A file that holds `auth.secret`. A line end at its end does not count.").or(&["JWT_SECRET_FILE"]),
     unset("auth.keys", Kind::Keys,
-        "More keys, each with `algorithm` (`HS256`, `RS256`, `ES256`), optionally `id` (the \
-         `kid` that a token must name), and one of `secret`, `secret_file`, `public_key` (PEM), \
-         `public_key_file`. In the environment: the same as a TOML list of inline tables."),
+        "More keys, each with `algorithm` (`HS256`, `RS256`, `PS256`, `ES256`, `ES384`, `EdDSA`), \
+         optionally `id` (the `kid` that a token must name), and one of `secret`, `secret_file`, \
+         `public_key` (PEM), `public_key_file`. In the environment: the same as a TOML list of \
+         inline tables."),
     unset("auth.issuer", Kind::Text,
         "The `iss` that a token must carry. Unset: not looked at.").or(&["JWT_ISSUER"]),
     unset("auth.audience", Kind::Text, "The `aud` that a token must carry. Unset: not looked at."),
@@ -120,6 +122,30 @@ pub const SETTINGS: &[Setting] = &[
     set("auth.leeway", time(0, HOUR), "5s",
         "The clock difference that is forgiven in `exp` and `nbf`."),
     set("auth.max_token_bytes", size(256, MIB), "16KiB", "The longest token."),
+    unset("auth.jwks.file", Kind::Path, "A file with a JSON Web Key Set, read again from time to time."),
+    unset("auth.jwks.url", Kind::HttpUrl,
+        "Where a JSON Web Key Set is fetched. Redirects are not followed."),
+    unset("auth.jwks.ca_file", Kind::Path,
+        "A PEM file of certificates: the server of `auth.jwks.url` must be signed by one of them. \
+         Unset: those that the system trusts."),
+    set("auth.jwks.max_bytes", size(KIB, 16 * MIB), "256KiB", "The longest key set."),
+    unset("auth.database.url", Kind::Url,
+        "The database that holds the `jwt_keys` table of the original's authentication service: \
+         RS256 keys by their `key_id`. Only `key_id` and `public_key` are read.").or(&["AUTH_DB"]),
+    unset("auth.database.url_file", Kind::Path,
+        "A file that holds `auth.database.url`, for secret stores that mount files."),
+    unset("auth.database.table", Kind::Table,
+        "That table. Unset: `main.jwt_keys`, on MySQL `jwt_keys`.").or(&["DB_SCHEMA"]),
+    set("auth.refresh.interval", time(10, DAY), "5min",
+        "How often key sets and the table of keys are read again."),
+    set("auth.refresh.floor", time(10, HOUR), "10s",
+        "The shortest time from one such read to the next. A token with an unknown `kid` causes a \
+         read at once, but none within this time of the last; a read that failed is tried again \
+         after it."),
+    set("auth.refresh.max_age", time(10, 30 * DAY), "1h",
+        "How long keys stay in use while their source does not answer."),
+    set("auth.refresh.timeout", time(10, MINUTE), "3s",
+        "How long such a read may take, and how long a request waits for one."),
     unset("plugin.*.file", Kind::Path, "The component's file. A plugin without one is refused."),
     set("plugin.*.mount", Kind::Mount, "/",
         "The path prefix that it answers below. Two plugins cannot have the same."),
@@ -163,6 +189,7 @@ pub const SETTINGS: &[Setting] = &[
 pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
     ("auth.secret", "auth.secret_file"),
     ("database.url", "database.url_file"),
+    ("auth.database.url", "auth.database.url_file"),
 ];
 
 const fn set(key: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Setting {

@@ -226,6 +226,84 @@ fn the_originals_variables_count() {
 }
 
 #[test]
+fn auth_db_is_a_database_beside_the_other() {
+    let keys = |variables: &[(&str, &str)]| from_env(variables).unwrap().auth.database;
+    assert!(keys(&[("DB_HOST", "h"), ("DB_DATABASE", "d")]).is_none());
+    let all = [
+        ("DB_HOST", "h"),
+        ("DB_PORT", "7"),
+        ("DB_USER", "u"),
+        ("DB_PASSWORD", "p/w"),
+        ("DB_DATABASE", "d"),
+        ("DB_SCHEMA", "s"),
+        ("AUTH_DB", "auth db"),
+    ];
+    let config = from_env(&all).unwrap();
+    assert_eq!(config.database.url, "postgres://u:p%2Fw@h:7/d");
+    let table = config.auth.database.as_ref().unwrap();
+    assert_eq!(table.url, "postgres://u:p%2Fw@h:7/auth%20db");
+    assert_eq!(table.table.as_deref(), Some("s.jwt_keys"));
+    assert!(!config.auth.has_no_keys(), "no secret is made beside it");
+
+    let mut mysql = all.to_vec();
+    mysql.push(("DB_CONNECTOR", "mysql"));
+    let table = keys(&mysql).unwrap();
+    assert_eq!(table.url, "mysql://u:p%2Fw@h:7/auth%20db");
+    assert_eq!(table.table, None, "schemas are PostgreSQL's");
+    let alone = keys(&[("AUTH_DB", "a")]).unwrap();
+    assert_eq!(
+        (alone.url.as_str(), alone.table),
+        ("postgres://localhost:5432/a", None)
+    );
+
+    let mut own = all.to_vec();
+    own.push(("GATEWAY_AUTH_DATABASE_URL", "mysql://h/keys"));
+    own.push(("GATEWAY_AUTH_DATABASE_TABLE", "other"));
+    let table = keys(&own).unwrap();
+    assert_eq!(
+        (table.url.as_str(), table.table.as_deref()),
+        ("mysql://h/keys", Some("other"))
+    );
+
+    let shown = Draft::read(None, &env(&all), &Flags::default())
+        .unwrap()
+        .print();
+    let line = "url = \"postgres://u:********@h:7/auth%20db\" # AUTH_DB\n";
+    assert!(shown.contains(line) && !shown.contains("p%2Fw"), "{shown}");
+}
+
+#[test]
+fn keys_are_fetched_over_tls_or_from_this_machine() {
+    for url in [
+        "https://id.example.org/keys",
+        "https://id.example.org:8443/keys?a=b",
+        "http://127.0.0.1:8080/keys",
+        "http://localhost/keys",
+        "http://[::1]/keys",
+    ] {
+        let config = from_env(&[("GATEWAY_AUTH_JWKS_URL", url)]).unwrap();
+        assert_eq!(config.auth.jwks.url.as_deref(), Some(url));
+        assert!(!config.auth.has_no_keys());
+    }
+    for url in [
+        "http://localhost.example.org/keys",
+        "http://128.0.0.1/keys",
+        "http://127.0.0.1@example.org/keys",
+        "http://[::2]/keys",
+        "https:///keys",
+        "https://h/keys#a",
+        "ftp://h/keys",
+        "//h/keys",
+    ] {
+        let error = from_env(&[("GATEWAY_AUTH_JWKS_URL", url)]).expect_err(url);
+        assert!(
+            error.to_string().starts_with("GATEWAY_AUTH_JWKS_URL: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_secret_is_made_once_and_kept_private() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new/data");
@@ -366,6 +444,7 @@ fn the_documentation_has_the_tables() {
         "DB_PASSWORD_FILE",
         "ENABLE_DB_CONNECTION_POOLING",
         "GATEWAY_CONFIG",
+        "AUTH_DB",
     ] {
         assert!(text.contains(name), "{name} is not documented");
     }

@@ -21,7 +21,7 @@ pub use mounts::Mounts;
 
 use self::compress::Compressor;
 use self::cors::Cors;
-use crate::auth::Verifier;
+use crate::auth::{self, Verifier};
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
@@ -73,10 +73,12 @@ impl Gateway {
     ) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
+        auth::refuse_in_query(request.uri().query())?;
         let tokens = request.headers().get_all(AUTHORIZATION);
         let claims = self
             .verifier
-            .verify(tokens.iter().map(HeaderValue::as_bytes))?;
+            .authenticate(tokens.iter().map(HeaderValue::as_bytes))
+            .await?;
         let (plugin, path) = self
             .mounts
             .find(request.uri().path())

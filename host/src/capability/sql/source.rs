@@ -42,7 +42,7 @@ impl Host for SourceView<'_> {
             return Ok(Err(Error::Unavailable));
         };
         Ok(database
-            .query(&statement, params, &columns, self.limits)
+            .rows(&statement, params, &columns, self.limits)
             .await)
     }
 }

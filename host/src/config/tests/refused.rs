@@ -49,7 +49,24 @@ fn a_wrong_variable_is_named_with_what_is_allowed() {
         (&[("GATEWAY_AUTH_KEYS", "hidden")], "GATEWAY_AUTH_KEYS: the value (not shown) is not a list of tables"),
         (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS512', secret = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0].algorithm: unknown variant `HS512`"),
         (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS256', secret = 5}]")], "GATEWAY_AUTH_KEYS[0].secret: it must be a text"),
-        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'RS256', secret = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0]: RS256 and ES256 take exactly one of public_key, public_key_file"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'RS256', secret = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0]: RS256 takes exactly one of public_key, public_key_file"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS256', public_key = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0]: HS256 takes exactly one of secret, secret_file"),
+        (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'RS256', public_key = '-----BEGIN PRIVATE KEY-----hidden'}]")], "GATEWAY_AUTH_KEYS[0]: the key is a private one, not a public key in PEM"),
+        (&[("JWT_SECRET", "-----BEGIN PUBLIC KEY-----hidden")], "JWT_SECRET: the secret is a key in PEM; give a public key as public_key in auth.keys"),
+        (&[("GATEWAY_AUTH_JWKS_URL", "http://example.org/keys?hidden")], r#"GATEWAY_AUTH_JWKS_URL: "http://example.org/keys?********" is not https://HOST/PATH (or http:// of localhost"#),
+        (&[("GATEWAY_AUTH_JWKS_URL", "https://u:hidden@example.org/")], r#"GATEWAY_AUTH_JWKS_URL: "https://example.org/" is not"#),
+        (&[("GATEWAY_AUTH_JWKS_URL", "hidden")], r#"GATEWAY_AUTH_JWKS_URL: "(not shown)" is not"#),
+        (&[("GATEWAY_AUTH_JWKS_URL", "file:///hidden")], r#"GATEWAY_AUTH_JWKS_URL: "(not shown)" is not"#),
+        (&[("GATEWAY_AUTH_JWKS_FILE", "/nonexistent")], r#"GATEWAY_AUTH_JWKS_FILE: cannot read "/nonexistent": No such file"#),
+        (&[("GATEWAY_AUTH_JWKS_FILE", "Cargo.toml")], r#"GATEWAY_AUTH_JWKS_FILE: "Cargo.toml": it is no JSON Web Key Set: it has no list of keys"#),
+        (&[("GATEWAY_AUTH_JWKS_CA_FILE", "Cargo.toml")], r#"GATEWAY_AUTH_JWKS_CA_FILE: "Cargo.toml": there is no certificate in it"#),
+        (&[("GATEWAY_AUTH_REFRESH_FLOOR", "10min")], "GATEWAY_AUTH_REFRESH_FLOOR: 10m is longer than auth.refresh.interval, which is 5m"),
+        (&[("GATEWAY_AUTH_REFRESH_MAX_AGE", "1min")], "GATEWAY_AUTH_REFRESH_MAX_AGE: 1m is shorter than auth.refresh.interval, which is 5m"),
+        (&[("GATEWAY_AUTH_DATABASE_TABLE", "keys")], "GATEWAY_AUTH_DATABASE_TABLE: there is no database to read it from; set auth.database.url as well"),
+        (&[("GATEWAY_AUTH_DATABASE_TABLE", "keys; DROP TABLE x")], r#"GATEWAY_AUTH_DATABASE_TABLE: "keys; DROP TABLE x" is not the name of a table"#),
+        (&[("GATEWAY_AUTH_DATABASE_URL", "sqlite:/nonexistent.db?mode=ro")], r#"GATEWAY_AUTH_DATABASE_URL: there is no file "/nonexistent.db"; name the one that has the keys"#),
+        (&[("AUTH_DB", "auth"), ("DB_SCHEMA", "a b")], r#"DB_SCHEMA: "a b.jwt_keys" is not the name of a table"#),
+        (&[("AUTH_DB", "auth"), ("DB_PORT", "x")], r#"DB_PORT: "x" is not a port"#),
         (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'ES256', public_key = 'hidden'}]")], "GATEWAY_AUTH_KEYS[0]: the key is not a P-256 public key in PEM"),
         (&[("GATEWAY_AUTH_KEYS", "[{algorithm = 'HS256', secret = 'x', kid = 'a'}]")], "GATEWAY_AUTH_KEYS[0].kid: unknown field `kid`"),
     ];
@@ -87,4 +104,42 @@ fn a_wrong_line_of_the_file_is_named() {
         );
         assert!(!error.contains('\n'), "one line: {error:?}");
     }
+}
+
+#[test]
+fn a_key_set_without_a_usable_key_is_refused_with_the_reasons() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    fs::write(
+        &path,
+        r#"{"keys":[{"kty":"oct","k":"hidden","kid":"a"},{"kty":"RSA","use":"enc"}]}"#,
+    )
+    .unwrap();
+    let error = from_env(&[("GATEWAY_AUTH_JWKS_FILE", path.to_str().unwrap())])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("GATEWAY_AUTH_JWKS_FILE: ")
+            && error.ends_with(
+                "has no key that can verify tokens (key 0 (\"a\"): unknown kty \"oct\" ; \
+                 key 1: its use is \"enc\", not \"sig\"); add one"
+            ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_token_is_not_tried_against_any_number_of_keys() {
+    let list = |number: usize, id: &str| {
+        let one = format!("{{algorithm = 'HS256', secret = 's'{id}}}");
+        format!("[{}]", vec![one; number].join(","))
+    };
+    let read = |keys: String| from_env(&[("GATEWAY_AUTH_KEYS", &keys)]);
+    assert_eq!(read(list(8, "")).unwrap().auth.keys.len(), 8);
+    assert_eq!(read(list(9, ", id = 'a'")).unwrap().auth.keys.len(), 9);
+    let error = read(list(9, "")).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "GATEWAY_AUTH_KEYS: more than 8 HS256 keys have no id; give each the kid of its tokens"
+    );
 }
