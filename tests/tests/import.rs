@@ -344,7 +344,7 @@ async fn a_cut_import_goes_on(database: TestDatabase) {
     assert_eq!(number(&database, read).await, 2_000);
     let owners = "SELECT COUNT(*) FROM chat_members WHERE role = 'owner'";
     assert_eq!(number(&database, owners).await, 1000);
-    let first = "SELECT COUNT(*) FROM chat_channels AS c WHERE c.created_on <> (SELECT MIN(m.created_on) FROM chat_messages AS m WHERE m.tenant_id = c.tenant_id AND m.channel_id = c.channel_id)";
+    let first = "SELECT COUNT(*) FROM chat_channels AS c JOIN (SELECT tenant_id, channel_id, MIN(created_on) AS began FROM chat_messages GROUP BY tenant_id, channel_id) AS m ON m.tenant_id = c.tenant_id AND m.channel_id = c.channel_id WHERE c.created_on <> m.began";
     assert_eq!(number(&database, first).await, 0);
 
     // The record of all this is whole.
