@@ -237,6 +237,9 @@ async fn check_sqlite(database: &TestDatabase, statement: &str) {
     let mut connection = SqliteConnection::connect(&database.config.url)
         .await
         .unwrap();
+    // A connection reads the schema with its first statement, in steps as well.
+    let first = sqlx::raw_sql("SELECT id FROM chat_messages WHERE FALSE");
+    first.execute(&mut connection).await.unwrap();
     let mut handle = connection.lock_handle().await.unwrap();
     handle.set_progress_handler(1, move || {
         counter.fetch_add(1, Ordering::Relaxed);
