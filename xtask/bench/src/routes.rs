@@ -51,11 +51,13 @@ pub(crate) async fn prepare(hosted: SocketAddr, database: &str) -> Result<Vec<Ro
         format!(r#""where":{{"channelId":"{channel}"}},"order":"createdOn DESC","limit":{PAGE}"#);
     let list = filtered(format!(r#"{{"limit":{PAGE}}}"#));
     let page = filtered(format!("{{{newest}}}"));
+    let with_recipients = filtered(format!(r#"{{{newest},"include":["messageRecipients"]}}"#));
     let by_id = load::get(&format!("/messages/{id}"), Some(&token));
     let count = load::get("/messages/count", Some(&token));
 
     check_page(hosted, &list, 0).await?;
     check_page(hosted, &page, 0).await?;
+    check_page(hosted, &with_recipients, 1).await?;
     let route = |name, request| Route {
         name,
         requests: vec![request],
@@ -63,6 +65,7 @@ pub(crate) async fn prepare(hosted: SocketAddr, database: &str) -> Result<Vec<Ro
     Ok(vec![
         route("list of 20", list),
         route("page of 20", page),
+        route("page of 20 with recipients", with_recipients),
         route("by id", by_id),
         route("count", count),
         route("POST", post),
