@@ -884,9 +884,9 @@ async fn killed_connections_are_replaced_on_mysql() {
         let mut killer = MySqlConnection::connect(&test.config.url)
             .await
             .expect("a connection");
-        let ids = "SELECT id FROM information_schema.processlist \
+        let ids = "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
                    WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-        let ids: Vec<u64> = sqlx::query_scalar(ids)
+        let ids: Vec<i64> = sqlx::query_scalar(ids)
             .fetch_all(&mut killer)
             .await
             .expect("the connections");

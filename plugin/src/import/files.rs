@@ -82,7 +82,7 @@ fn columns(tenant: &str, file: &File) -> Record {
         optional(file.channel_id.as_deref(), text),
         optional(file.file_key.as_deref(), text),
         optional(file.message_id, uuid),
-        optional(file.meta_data.clone(), Value::Json),
+        optional(file.meta_data.clone(), Value::Text),
     ];
     row.extend(file.audit.values());
     row

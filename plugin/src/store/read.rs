@@ -174,7 +174,10 @@ fn scoped(
         let mut sql = Sql::new("SELECT ");
         select(&mut sql);
         sql.push(" FROM ").push(model.table).push(" AS m WHERE ");
-        scope::visible(&mut sql, caller, model);
+        match model.entity {
+            Entity::Message => scope::visible_of_many(&mut sql, caller),
+            Entity::Recipient | Entity::File => scope::visible(&mut sql, caller, model),
+        }
         if let Some(wanted) = wanted {
             sql.push(" AND ");
             condition(&mut sql, wanted, None, &dialect);

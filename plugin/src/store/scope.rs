@@ -9,6 +9,18 @@ const THING: &str = "m";
 /// The alias of the message that a recipient or a file belongs to.
 const MESSAGE: &str = "g";
 
+/// Live messages of the caller's tenant that the caller may see, for statements that look
+/// at many: the caller's channels are looked up once, not for each message.
+pub(super) fn visible_of_many(sql: &mut Sql, caller: &Caller) {
+    message_seen(sql, caller, THING, |sql| {
+        sql.bind(
+            "m.channel_id IN (SELECT p.channel_id FROM chat_members AS p \
+             WHERE p.tenant_id = ? AND p.user_id = ?)",
+            [text(&caller.tenant), text(&caller.actor)],
+        );
+    });
+}
+
 /// Live things of the caller's tenant that the caller may see.
 pub(super) fn visible(sql: &mut Sql, caller: &Caller, model: &Model) {
     match model.entity {
@@ -100,15 +112,28 @@ pub(super) fn deletable(sql: &mut Sql, caller: &Caller, model: &Model) {
 
 /// Live messages that the caller may see: those in channels whose member the caller is,
 /// those that the caller sent, and those sent to the caller.
-pub(super) fn message_visible(sql: &mut Sql, caller: &Caller, alias: &'static str) {
+fn message_visible(sql: &mut Sql, caller: &Caller, alias: &'static str) {
+    message_seen(sql, caller, alias, |sql| {
+        sql.bind(
+            "EXISTS (SELECT 1 FROM chat_members AS p WHERE p.tenant_id = ? AND p.user_id = ? \
+             AND p.channel_id = ",
+            [text(&caller.tenant), text(&caller.actor)],
+        );
+        sql.push(alias).push(".channel_id)");
+    });
+}
+
+/// `member` adds the condition that the caller is a member of the channel.
+fn message_seen(
+    sql: &mut Sql,
+    caller: &Caller,
+    alias: &'static str,
+    member: impl FnOnce(&mut Sql),
+) {
     live(sql, caller, alias);
-    sql.bind(
-        " AND (EXISTS (SELECT 1 FROM chat_members AS p WHERE p.tenant_id = ? AND p.user_id = ? \
-         AND p.channel_id = ",
-        [text(&caller.tenant), text(&caller.actor)],
-    );
-    sql.push(alias)
-        .push(".channel_id) OR ")
+    sql.push(" AND (");
+    member(sql);
+    sql.push(" OR ")
         .push(alias)
         .bind(".created_by = ? OR ", [text(&caller.actor)])
         .push(alias)

@@ -61,8 +61,10 @@ impl Guest for Misfit {
                     &[Value::Integer(1)],
                     &[Kind::Text],
                 );
+                // The only column is text, and the heap is all of it.
+                let text = rows.map(|rows| String::from_utf8_lossy(&rows.heap).into_owned());
                 Ok(StepReport {
-                    lines: vec![format!("{:?} {rows:?}", source::which())],
+                    lines: vec![format!("{:?} {text:?}", source::which())],
                     ..report(1, true)
                 })
             }
