@@ -316,7 +316,7 @@ async fn bad_filters_are_refused(database: TestDatabase) {
         (json!([]), PARAMETER),
         (json!(1), PARAMETER),
         (json!({"include": ["nobody"]}), INCLUSION),
-        (json!({"include": ["messageRecipients"]}), INCLUSION),
+        (json!({"include": [7]}), INCLUSION),
         (json!({"include": [{"relation": "nothing"}]}), INCLUSION),
     ] {
         let query = encode(&filter.to_string());
