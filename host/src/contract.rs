@@ -18,4 +18,4 @@ wasmtime::component::bindgen!({
 });
 
 pub use self::exports::gateway::plugin::{lifecycle, task};
-pub use self::gateway::plugin::{audit, body, http, identity, log, source, sql};
+pub use self::gateway::plugin::{audit, body, http, identity, log, settings, source, sql};

@@ -6,4 +6,5 @@ pub mod body;
 pub mod identity;
 pub mod log;
 pub mod random;
+pub mod settings;
 pub mod sql;

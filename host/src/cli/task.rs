@@ -118,7 +118,7 @@ impl Run {
                 &found.engine,
                 &self.which.name,
                 &found.loaded,
-                found.settings.limits.clone(),
+                &found.settings,
                 database,
                 source,
             )?;

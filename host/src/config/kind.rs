@@ -1,10 +1,12 @@
 //! The kinds of values: how each is read, and what it allows.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use hyper::header::HeaderName;
+use serde::{Deserialize, Deserializer};
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 use url::{Origin, Url};
@@ -68,6 +70,8 @@ pub enum Item {
     Origin,
     /// A name of HTTP's (of a method or a header), or `*`.
     Token,
+    /// A name of lower-case letters, digits and `-`, `=`, and a text.
+    Pair,
 }
 
 /// The longest text and name.
@@ -166,6 +170,9 @@ impl Kind {
             Self::List(Item::Origin) => "a list of origins such as https://app.example or \
                                          http://localhost:8080, or of * alone"
                 .into(),
+            Self::List(Item::Pair) => "a list such as \"name=value, other=value\", with names of \
+                                       a-z, 0-9 and -"
+                .into(),
             Self::List(Item::Token) => "a list of names without spaces, or of * alone".into(),
         }
     }
@@ -215,7 +222,7 @@ impl Item {
             _ => return None,
         };
         let allowed = match items.as_slice() {
-            ["*"] => true,
+            ["*"] => !matches!(self, Self::Pair),
             items => items.iter().all(|item| self.takes(item)),
         };
         allowed.then(|| {
@@ -231,8 +238,28 @@ impl Item {
         match self {
             Self::Origin => is_origin(text),
             Self::Token => text != "*" && HeaderName::try_from(text).is_ok(),
+            Self::Pair => pair(text).is_some(),
         }
     }
+}
+
+fn pair(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    let known = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let is_fit = !name.is_empty() && name.bytes().all(known) && is_name(value);
+    is_fit.then_some((name, value))
+}
+
+/// A list of pairs as a map; of a name that stands twice the last one counts.
+pub(super) fn pairs<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let list = Vec::<String>::deserialize(source)?;
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Ok(list
+        .iter()
+        .filter_map(|text| pair(text).map(owned))
+        .collect())
 }
 
 /// A text for a message: in quotes, control characters escaped, at most 80 characters.

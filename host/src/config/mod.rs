@@ -282,6 +282,9 @@ pub struct Plugin {
     pub isolation: Isolation,
     /// The plugin's limits.
     pub limits: Limits,
+    /// The plugin's own settings, which mean something to it alone.
+    #[serde(default, deserialize_with = "kind::pairs")]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// Whether an instance may serve more than one request.

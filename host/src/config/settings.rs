@@ -152,6 +152,9 @@ pub const SETTINGS: &[Setting] = &[
     set("plugin.*.isolation", Kind::Choice(&["reuse", "fresh"]), "reuse",
         "`reuse`: warm instances, one request at a time in each. `fresh`: a new instance for \
          each request."),
+    unset("plugin.*.settings", Kind::List(Item::Pair),
+        "The plugin's own settings, handed to it as they are; its documentation says what they \
+         mean."),
     set("plugin.*.limits.instances", count(1, 10_000), "64",
         "Instances at once, and so requests being handled at once."),
     set("plugin.*.limits.queue", count(0, 100_000), "512",

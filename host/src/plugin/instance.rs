@@ -1,5 +1,6 @@
 //! One instance of a plugin: the guest's memory, and what it may reach.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::Store;
@@ -8,12 +9,12 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtx, WasiClocksCtxView};
 use wasmtime_wasi::p2::bindings::random::random as wasi_random;
 use wasmtime_wasi::p2::bindings::{clocks, io};
 
-use super::Identity;
+use super::Grants;
 use super::engine::{Engine, Ticks};
 use super::meter::{self, Meter};
 use super::task::Task;
 use crate::auth::Claims;
-use crate::capability::{audit, body, identity, log, random, sql};
+use crate::capability::{audit, body, identity, log, random, settings, sql};
 use crate::config::Limits;
 use crate::contract::task::StepReport;
 use crate::contract::{Service, ServicePre, http};
@@ -27,6 +28,7 @@ pub(super) struct State {
     database: sql::Database,
     source: Option<sql::Database>,
     limits: Arc<Limits>,
+    settings: Arc<BTreeMap<String, String>>,
     stamp: audit::Stamp,
     transactions: sql::Open,
     claims: Option<Arc<Claims>>,
@@ -75,10 +77,14 @@ impl Instance {
     pub(super) async fn create(
         pre: &ServicePre<State>,
         ticks: Ticks,
-        database: &sql::Database,
-        limits: &Arc<Limits>,
-        identity: &Identity,
+        grants: &Grants,
     ) -> wasmtime::Result<Self> {
+        let Grants {
+            identity,
+            database,
+            limits,
+            settings,
+        } = grants;
         let state = State {
             meter: Meter::new(limits, ticks),
             table: ResourceTable::new(),
@@ -86,6 +92,7 @@ impl Instance {
             database: database.clone(),
             source: None,
             limits: Arc::clone(limits),
+            settings: Arc::clone(settings),
             stamp: audit::Stamp {
                 actor: None,
                 tenant: None,
@@ -246,6 +253,9 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     contract::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     contract::identity::add_to_linker::<State, identity::Capability>(l, |state| identity::View {
         claims: state.claims.as_deref(),
+    })?;
+    contract::settings::add_to_linker::<State, settings::Capability>(l, |state| settings::View {
+        settings: &state.settings,
     })?;
     contract::audit::add_to_linker::<State, audit::Audit>(l, |state| audit::View {
         database: &state.database,

@@ -10,6 +10,7 @@ mod meter;
 mod pool;
 mod task;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use engine::Engine;
@@ -24,6 +25,26 @@ use crate::capability::sql;
 use crate::config;
 use crate::contract::http;
 use pool::Pool;
+
+/// What every instance of a plugin is given.
+#[derive(Debug, Clone)]
+struct Grants {
+    identity: Identity,
+    database: sql::Database,
+    limits: Arc<config::Limits>,
+    settings: Arc<BTreeMap<String, String>>,
+}
+
+impl Grants {
+    fn new(identity: Identity, database: sql::Database, config: &config::Plugin) -> Self {
+        Self {
+            identity,
+            database,
+            limits: Arc::new(config.limits.clone()),
+            settings: Arc::new(config.settings.clone()),
+        }
+    }
+}
 
 /// How a running version is named in logs and in the audit record.
 #[derive(Debug, Clone)]
@@ -76,15 +97,8 @@ impl Plugin {
     ) -> Result<Self, StartError> {
         let identity = Identity::of(name, loaded.facts());
         let pre = loaded.link(engine)?;
-        let limits = Arc::new(config.limits.clone());
-        let pool = Pool::new(
-            engine.clone(),
-            pre,
-            database,
-            identity.clone(),
-            limits,
-            config.isolation,
-        );
+        let grants = Grants::new(identity.clone(), database, &config);
+        let pool = Pool::new(engine.clone(), pre, grants, config.isolation);
         pool.warm_up(1).await?;
         Ok(Self {
             identity,

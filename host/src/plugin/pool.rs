@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::Identity;
+use super::Grants;
 use super::engine::Engine;
 use super::failure::Failure;
 use super::instance::{Call, Instance, State};
@@ -18,9 +18,7 @@ pub(super) struct Pool {
     /// Without its ticker no guest would ever be interrupted.
     engine: Engine,
     pre: ServicePre<State>,
-    database: sql::Database,
-    identity: Identity,
-    limits: Arc<Limits>,
+    grants: Grants,
     isolation: Isolation,
     places: Semaphore,
     waiting: AtomicUsize,
@@ -33,20 +31,16 @@ impl Pool {
     pub(super) fn new(
         engine: Engine,
         pre: ServicePre<State>,
-        database: sql::Database,
-        identity: Identity,
-        limits: Arc<Limits>,
+        grants: Grants,
         isolation: Isolation,
     ) -> Self {
         Self {
-            places: Semaphore::new(limits.instances),
+            places: Semaphore::new(grants.limits.instances),
             waiting: AtomicUsize::new(0),
             warm: Mutex::new(Vec::new()),
             engine,
             pre,
-            database,
-            identity,
-            limits,
+            grants,
             isolation,
         }
     }
@@ -55,7 +49,7 @@ impl Pool {
     pub(super) async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
         let _place = self.place().await?;
         let mut instance = self.instance().await?;
-        let limit = self.limits.wall_time;
+        let limit = self.grants.limits.wall_time;
         match tokio::time::timeout(limit, instance.handle(call)).await {
             Ok(Ok(response)) => {
                 self.give_back(instance);
@@ -69,7 +63,7 @@ impl Pool {
     /// Makes instances until `count` are kept, or as many as may be at once.
     pub(super) async fn warm_up(&self, count: usize) -> Result<(), Failure> {
         let missing = count
-            .min(self.limits.instances)
+            .min(self.grants.limits.instances)
             .saturating_sub(self.warm.lock().len());
         for _ in 0..missing {
             let instance = self.create().await?;
@@ -82,8 +76,9 @@ impl Pool {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
-        let _waiting = Waiting::enter(&self.waiting, self.limits.queue).ok_or(Failure::Busy)?;
-        tokio::time::timeout(self.limits.queue_timeout, self.places.acquire())
+        let _waiting =
+            Waiting::enter(&self.waiting, self.grants.limits.queue).ok_or(Failure::Busy)?;
+        tokio::time::timeout(self.grants.limits.queue_timeout, self.places.acquire())
             .await
             .map_err(|_| Failure::Busy)?
             .map_err(|_| Failure::Busy)
@@ -98,25 +93,19 @@ impl Pool {
 
     async fn create(&self) -> Result<Instance, Failure> {
         let ticks = self.engine.ticks();
-        Instance::create(
-            &self.pre,
-            ticks,
-            &self.database,
-            &self.limits,
-            &self.identity,
-        )
-        .await
-        .map_err(Failure::Instantiate)
+        Instance::create(&self.pre, ticks, &self.grants)
+            .await
+            .map_err(Failure::Instantiate)
     }
 
     fn give_back(&self, mut instance: Instance) {
         let clean = instance.end();
         let kept = self.isolation == Isolation::Reuse
             && clean
-            && instance.uses() < self.limits.uses
+            && instance.uses() < self.grants.limits.uses
             // Memory never shrinks: one that grew to most of its limit has no room for
             // the next request, and would keep the peak of the last one for ever.
-            && instance.memory() <= self.limits.memory / 2;
+            && instance.memory() <= self.grants.limits.memory / 2;
         if kept {
             self.warm.lock().push(instance);
         }

@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 
 use super::engine::Engine;
 use super::instance::{Instance, State};
-use super::{Failure, Identity, LoadError, Loaded};
+use super::{Failure, Grants, Identity, LoadError, Loaded};
 use crate::capability::sql;
 use crate::config;
 use crate::contract::ServicePre;
@@ -33,9 +33,7 @@ pub struct Task {
 pub struct Runner {
     engine: Engine,
     pre: ServicePre<State>,
-    identity: Identity,
-    limits: Arc<config::Limits>,
-    database: sql::Database,
+    grants: Grants,
     source: Option<sql::Database>,
     instance: Option<Instance>,
 }
@@ -43,7 +41,7 @@ pub struct Runner {
 impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Runner")
-            .field("identity", &self.identity)
+            .field("identity", &self.grants.identity)
             .finish_non_exhaustive()
     }
 }
@@ -85,16 +83,14 @@ impl Runner {
         engine: &Engine,
         name: &str,
         loaded: &Loaded,
-        limits: config::Limits,
+        config: &config::Plugin,
         database: sql::Database,
         source: Option<sql::Database>,
     ) -> Result<Self, LoadError> {
         Ok(Self {
             engine: engine.clone(),
             pre: loaded.link(engine)?,
-            identity: Identity::of(name, loaded.facts()),
-            limits: Arc::new(limits),
-            database,
+            grants: Grants::new(Identity::of(name, loaded.facts()), database, config),
             source,
             instance: None,
         })
@@ -114,12 +110,12 @@ impl Runner {
             Some(instance) => instance,
             None => self.create().await?,
         };
-        let limit = self.limits.wall_time;
+        let limit = self.grants.limits.wall_time;
         match tokio::time::timeout(limit, instance.step(task, state)).await {
             Ok(Ok(outcome)) => {
                 // As in the pool: one that kept something, or grew, is not used again.
                 let clean = instance.end();
-                if clean && instance.memory() <= self.limits.memory / 2 {
+                if clean && instance.memory() <= self.grants.limits.memory / 2 {
                     self.instance = Some(instance);
                 }
                 Ok(outcome)
@@ -130,15 +126,9 @@ impl Runner {
     }
 
     async fn create(&self) -> Result<Instance, Failure> {
-        let mut instance = Instance::create(
-            &self.pre,
-            self.engine.ticks(),
-            &self.database,
-            &self.limits,
-            &self.identity,
-        )
-        .await
-        .map_err(Failure::Instantiate)?;
+        let mut instance = Instance::create(&self.pre, self.engine.ticks(), &self.grants)
+            .await
+            .map_err(Failure::Instantiate)?;
         instance.set_source(self.source.clone());
         Ok(instance)
     }
