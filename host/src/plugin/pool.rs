@@ -1,6 +1,5 @@
 //! The instances of one plugin: how many there are, who gets one, and which are kept.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -10,8 +9,7 @@ use super::Grants;
 use super::engine::Engine;
 use super::failure::Failure;
 use super::instance::{Call, Instance, State};
-use crate::capability::sql;
-use crate::config::{Isolation, Limits};
+use crate::config::Isolation;
 use crate::contract::{ServicePre, http};
 
 pub(super) struct Pool {
