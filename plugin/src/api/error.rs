@@ -1,11 +1,12 @@
 //! Causes of failure, and the one table from them to answers.
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::http::{Field, Response};
 use crate::domain::draft::Invalid;
 use crate::domain::filter::Refusal;
-use crate::domain::model::{Model, Property};
+use crate::domain::model::{CHANNEL_ID, MESSAGE, Model, PARENT_MESSAGE_ID, Property};
 use crate::domain::violation::{Violation, pointer, shortened};
 use crate::ports::{self, AuditError, Entry, Level, Outcome, Ports};
 
@@ -63,6 +64,53 @@ impl Failure {
             column: property.column_name(),
             id: id.into(),
         }
+    }
+
+    /// One of each, but for those of a path or a method that no operation has: what the
+    /// OpenAPI document shows.
+    pub(super) fn specimens() -> Vec<Self> {
+        let message = MESSAGE.plural;
+        let violation = || Violation::required("", CHANNEL_ID.name);
+        vec![
+            Self::Unauthenticated,
+            Self::Forbidden,
+            Self::NoBody,
+            Self::UnsupportedMediaType("text/plain".to_owned()),
+            Self::BodyTooLarge,
+            Self::BodySyntax("expected value at line 1 column 1".to_owned()),
+            Self::Body(Invalid::Schema(vec![violation()])),
+            Self::Body(Invalid::Blank(&MESSAGE, vec![CHANNEL_ID.name])),
+            Self::Filter(Refusal::Syntax {
+                parameter: "filter",
+                message: "expected value at line 1 column 1".to_owned(),
+            }),
+            Self::Filter(Refusal::Invalid {
+                parameter: "where",
+                violation: Violation::unknown_property("", "chanelId"),
+            }),
+            Self::Filter(Refusal::Inclusion(
+                "There is no relation \"author\"".to_owned(),
+            )),
+            Self::NotFound,
+            Self::EntityNotFound {
+                entity: message,
+                id: Uuid::nil().to_string(),
+            },
+            Self::related(&PARENT_MESSAGE_ID, Uuid::nil().to_string()),
+            Self::IdMismatch,
+            Self::Fixed(&CHANNEL_ID),
+            Self::Duplicate,
+            Self::ResultTooLarge,
+            Self::Database(ports::Error::Unavailable),
+            Self::Database(ports::Error::Timeout),
+            Self::Internal,
+        ]
+    }
+
+    /// The status and the JSON of the answer, and nothing logged.
+    pub(super) fn example(&self) -> (u16, Value) {
+        let answer = self.answer();
+        (answer.status, answer.to_value())
     }
 
     /// The answer. What the operator has to know is logged here, and nowhere else.
@@ -188,6 +236,10 @@ impl Answer {
     }
 
     fn to_json(&self) -> Vec<u8> {
+        self.to_value().to_string().into_bytes()
+    }
+
+    fn to_value(&self) -> Value {
         let mut error = Map::new();
         error.insert("statusCode".to_owned(), self.status.into());
         if self.status != 500 {
@@ -200,7 +252,7 @@ impl Answer {
         if let Some(details) = &self.details {
             error.insert("details".to_owned(), details.clone());
         }
-        json!({ "error": error }).to_string().into_bytes()
+        json!({ "error": error })
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod body;
 mod error;
+mod explorer;
 mod http;
 mod json;
+mod openapi;
 mod operation;
+mod public;
 mod resource;
 mod route;
 

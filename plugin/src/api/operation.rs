@@ -52,7 +52,7 @@ const fn on(
     }
 }
 
-/// Fixed paths stand before those with an `{id}` in the same place.
+/// A request for a fixed path never reaches one with an `{id}` in the same place.
 pub(super) static OPERATIONS: [Operation; 34] = {
     use Action::{
         Change, ChangeAll, ChangeBelow, Count, Create, CreateAll, CreateBelow, Delete, DeleteBelow,

@@ -63,7 +63,7 @@ impl Above {
 }
 
 /// The property of a model that names the message that a thing belongs to.
-fn link(model: &Model) -> &'static Property {
+pub(super) fn link(model: &Model) -> &'static Property {
     match model.entity {
         Entity::Message => &PARENT_MESSAGE_ID,
         Entity::Recipient => &MESSAGE_ID,

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::error::Failure;
 use super::http::{Request, Response, ResponseBody};
 use super::operation::{OPERATIONS, Operation};
+use super::public;
 use super::resource;
 use crate::domain::caller::Caller;
 use crate::domain::model::Model;
@@ -32,6 +33,9 @@ pub(super) fn dispatch<P: Ports>(ports: &P, request: Request) -> Response {
 /// First the operation, then who asks, then whether they may; what they ask is read last,
 /// so that strangers learn nothing about it.
 fn run<P: Ports>(ports: &P, request: Request) -> Result<Response, Failure> {
+    if let Some(page) = public::find(&request.path) {
+        return public::answer(&request, page);
+    }
     let (operation, id) = find(&request)?;
     let claims = ports.claims().ok_or(Failure::Unauthenticated)?;
     let caller = Caller::from_claims(&claims).ok_or(Failure::Unauthenticated)?;
@@ -53,8 +57,13 @@ fn find(request: &Request) -> Result<(&'static Operation, String), Failure> {
         "HEAD" => "GET",
         method => method,
     };
+    // What has a path of its own is no `{id}`, whatever the method.
+    let is_fixed = OPERATIONS.iter().any(|it| it.path == request.path);
     let mut allowed = Vec::new();
     for operation in &OPERATIONS {
+        if is_fixed && operation.path != request.path {
+            continue;
+        }
         let Some(id) = matched(operation.path, &request.path) else {
             continue;
         };

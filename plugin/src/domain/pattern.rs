@@ -2,7 +2,7 @@
 //! Nothing is matched here; only what can't be understood everywhere is refused.
 
 /// The longest pattern, in characters.
-const MAX_CHARS: usize = 256;
+pub(crate) const MAX_CHARS: usize = 256;
 /// The weight of an expression once every `{n,m}` is unrolled, which is what engines
 /// do: a character weighs 1, a class more. PostgreSQL's own bound of `m` is 255.
 const MAX_WEIGHT: u32 = 256;

@@ -7,6 +7,7 @@ mod files;
 mod filter;
 mod inclusion;
 mod messages;
+mod openapi;
 mod oracle;
 mod plan;
 mod recipients;

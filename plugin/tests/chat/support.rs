@@ -167,7 +167,11 @@ impl User {
             ResponseBody::Empty => String::new(),
             ResponseBody::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
         };
-        let json = match text.is_empty() {
+        let is_json = response
+            .headers
+            .iter()
+            .any(|it| it.name == "content-type" && it.value == "application/json");
+        let json = match text.is_empty() || !is_json {
             true => Json::Null,
             false => serde_json::from_str(&text).unwrap(),
         };

@@ -8,12 +8,12 @@ use crate::domain::pattern::{Like, Regexp};
 use crate::domain::violation::{Violation, shortened};
 
 /// `and` and `or` inside of one another.
-const MAX_DEPTH: usize = 16;
+pub(crate) const MAX_DEPTH: usize = 16;
 /// Conditions in a `where`, groups included.
-const MAX_CONDITIONS: usize = 200;
+pub(crate) const MAX_CONDITIONS: usize = 200;
 /// Values in a `where`: the smallest limit of parameters that a database has is far
 /// above.
-const MAX_VALUES: usize = 1_000;
+pub(crate) const MAX_VALUES: usize = 1_000;
 
 /// What a row has to fulfil.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,68 @@ pub(crate) enum Comparison {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+}
+
+/// What a property can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Compare(Comparison),
+    Between,
+    OneOf { negated: bool },
+    Like { ignore_case: bool, negated: bool },
+    Regexp,
+    Exists,
+}
+
+impl Operator {
+    /// As clients write them.
+    pub(crate) const ALL: [(&'static str, Self); 15] = {
+        const fn like(ignore_case: bool, negated: bool) -> Operator {
+            Operator::Like {
+                ignore_case,
+                negated,
+            }
+        }
+        [
+            ("eq", Self::Compare(Comparison::Equal)),
+            ("neq", Self::Compare(Comparison::NotEqual)),
+            ("gt", Self::Compare(Comparison::Greater)),
+            ("gte", Self::Compare(Comparison::GreaterOrEqual)),
+            ("lt", Self::Compare(Comparison::Less)),
+            ("lte", Self::Compare(Comparison::LessOrEqual)),
+            ("between", Self::Between),
+            ("inq", Self::OneOf { negated: false }),
+            ("nin", Self::OneOf { negated: true }),
+            ("like", like(false, false)),
+            ("nlike", like(false, true)),
+            ("ilike", like(true, false)),
+            ("nilike", like(true, true)),
+            ("regexp", Self::Regexp),
+            ("exists", Self::Exists),
+        ]
+    };
+
+    fn named(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(name, _)| *name == word)
+            .map(|(_, operator)| operator)
+    }
+
+    /// Whether it makes sense for a property of that type, with whatever value.
+    pub(crate) const fn fits(self, kind: Type) -> bool {
+        match self {
+            Self::Compare(Comparison::Equal | Comparison::NotEqual) | Self::Exists => true,
+            Self::Like { .. } | Self::Regexp => matches!(kind, Type::Text),
+            Self::Compare(_) | Self::Between | Self::OneOf { .. } => !matches!(kind, Type::Json),
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether NULL can be compared with, too.
+    pub(crate) const fn takes_null(self) -> bool {
+        matches!(self, Self::Equal | Self::NotEqual)
+    }
 }
 
 impl Condition {
@@ -196,14 +258,23 @@ impl Parser {
         value: &Value,
         path: &str,
     ) -> Result<Test, Violation> {
+        let Some(operator) = Operator::named(operator) else {
+            let message = match operator {
+                "contains" | "containsAny" | "match" => format!(
+                    "`{operator}` does not fit `{}`: it holds no list",
+                    property.name
+                ),
+                _ => format!("`{}` is no operator", shortened(operator)),
+            };
+            return Err(Violation::new(path, "operator", message, json!({})));
+        };
         let test = match operator {
-            "eq" => self.equality(property, value, path, false)?,
-            "neq" => self.equality(property, value, path, true)?,
-            "gt" => self.comparison(property, Comparison::Greater, value, path)?,
-            "gte" => self.comparison(property, Comparison::GreaterOrEqual, value, path)?,
-            "lt" => self.comparison(property, Comparison::Less, value, path)?,
-            "lte" => self.comparison(property, Comparison::LessOrEqual, value, path)?,
-            "between" => match value.as_array().map(Vec::as_slice) {
+            Operator::Compare(Comparison::Equal) => self.equality(property, value, path, false)?,
+            Operator::Compare(Comparison::NotEqual) => {
+                self.equality(property, value, path, true)?
+            }
+            Operator::Compare(comparison) => self.comparison(property, comparison, value, path)?,
+            Operator::Between => match value.as_array().map(Vec::as_slice) {
                 Some([low, high]) => Test::Between(
                     self.literal(property, low, path)?,
                     self.literal(property, high, path)?,
@@ -213,34 +284,22 @@ impl Parser {
                     return Err(Violation::new(path, "between", message, json!({})));
                 }
             },
-            "inq" => self.one_of(property, value, path, false)?,
-            "nin" => self.one_of(property, value, path, true)?,
-            "like" => self.like(property, value, path, false, false)?,
-            "nlike" => self.like(property, value, path, false, true)?,
-            "ilike" => self.like(property, value, path, true, false)?,
-            "nilike" => self.like(property, value, path, true, true)?,
-            "regexp" => {
+            Operator::OneOf { negated } => self.one_of(property, value, path, negated)?,
+            Operator::Like {
+                ignore_case,
+                negated,
+            } => self.like(property, value, path, ignore_case, negated)?,
+            Operator::Regexp => {
                 let text = self.pattern(property, value, path)?;
                 let regexp = Regexp::parse(text).map_err(|reason| {
                     Violation::new(path, "regexp", format!("regexp {reason}"), json!({}))
                 })?;
                 Test::Regexp(regexp)
             }
-            "exists" => match literal::boolean(value) {
+            Operator::Exists => match literal::boolean(value) {
                 Some(exists) => Test::IsNull(!exists),
                 None => return Err(Violation::wrong_type(path, "boolean")),
             },
-            "contains" | "containsAny" | "match" => {
-                let message = format!(
-                    "`{operator}` does not fit `{}`: it holds no list",
-                    property.name
-                );
-                return Err(Violation::new(path, "operator", message, json!({})));
-            }
-            _ => {
-                let message = format!("`{}` is no operator", shortened(operator));
-                return Err(Violation::new(path, "operator", message, json!({})));
-            }
         };
         Ok(test)
     }
@@ -321,7 +380,7 @@ impl Parser {
         path: &str,
     ) -> Result<&'v str, Violation> {
         self.value(path)?;
-        if property.kind != Type::Text {
+        if !Operator::Regexp.fits(property.kind) {
             let message = format!("patterns do not fit `{}`: it holds no text", property.name);
             return Err(Violation::new(path, "operator", message, json!({})));
         }

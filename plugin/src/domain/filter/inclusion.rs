@@ -7,9 +7,9 @@ use crate::domain::model::{Model, Relation};
 use crate::domain::violation::{Violation, pointer, shortened};
 
 /// Relations inside of one another.
-const MAX_DEPTH: usize = 4;
+pub(crate) const MAX_DEPTH: usize = 4;
 /// Relations of one filter: each is a statement.
-const MAX_INCLUSIONS: usize = 10;
+pub(crate) const MAX_INCLUSIONS: usize = 10;
 
 /// A relation, and what is wanted of its other end.
 #[derive(Clone, Debug)]

@@ -9,9 +9,12 @@ mod selection;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use condition::{Comparison, Condition, Test};
-pub(crate) use inclusion::Inclusion;
+pub(crate) use condition::{
+    Comparison, Condition, MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, Operator, Test,
+};
+pub(crate) use inclusion::{Inclusion, MAX_DEPTH as MAX_INCLUSION_DEPTH, MAX_INCLUSIONS};
 pub(crate) use literal::Literal;
+pub(crate) use query::MAX_BYTES as MAX_QUERY_BYTES;
 pub(crate) use selection::{Direction, Order};
 
 use super::model::{Model, Property};

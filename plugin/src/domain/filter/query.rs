@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 /// The longest query string, in bytes.
-const MAX_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_BYTES: usize = 32 * 1024;
 /// Parameters in a query string.
 const MAX_PARAMETERS: usize = 1_000;
 /// Brackets behind one another.
