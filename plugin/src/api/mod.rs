@@ -19,3 +19,9 @@ use crate::ports::Ports;
 pub fn handle<P: Ports>(ports: &P, request: Request) -> Response {
     route::dispatch(ports, request)
 }
+
+/// Method and path of every operation, for the test that no operation is without a test.
+#[doc(hidden)]
+pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
+    operation::OPERATIONS.iter().map(|it| (it.method, it.path))
+}

@@ -60,8 +60,8 @@ pub(super) fn visible(sql: &mut Sql, caller: &Caller, model: &Model) {
 
 /// Things that the caller may change, all of which are visible to the caller.
 ///
-/// Messages and files: the caller's own, and others' where the caller owns the channel or
-/// moderates. Recipients: the caller's own row and no other, since it says what the caller
+/// Messages and files: the caller's own, the files of the caller's messages, and others'
+/// where the caller owns the channel or moderates. Recipients: the caller's own row and no other, since it says what the caller
 /// has read.
 pub(super) fn changeable(sql: &mut Sql, caller: &Caller, model: &Model) {
     match model.entity {
@@ -93,7 +93,7 @@ pub(super) fn changeable(sql: &mut Sql, caller: &Caller, model: &Model) {
             message_visible(sql, caller, MESSAGE);
             if !caller.may(Permission::ModerateMessage) {
                 sql.bind(" AND (m.created_by = ? OR ", [text(&caller.actor)]);
-                leads(sql, caller, MESSAGE);
+                own_or_led(sql, caller, MESSAGE);
                 sql.push(")");
             }
             sql.push("))");

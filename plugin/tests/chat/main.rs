@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod filter;
 mod inclusion;
+mod matrix;
 mod messages;
 mod openapi;
 mod oracle;
