@@ -9,6 +9,7 @@ mod process;
 mod progress;
 mod rules;
 mod run;
+mod schemathesis;
 mod services;
 mod test;
 mod token;
@@ -69,6 +70,8 @@ enum Cmd {
         #[arg(long = "claim", value_name = "KEY=JSON")]
         claims: Vec<String>,
     },
+    /// Hold the answers of the finished gateway against the OpenAPI document.
+    Schemathesis,
     /// Start throwaway databases, print their URLs, and stop them on Ctrl-C.
     Services,
 }
@@ -108,6 +111,7 @@ fn command(arguments: Arguments) -> Result<()> {
             bench::run(&workspace, &arguments)
         }
         Cmd::Token { name, claims } => token::print(&workspace, &name, &claims),
+        Cmd::Schemathesis => schemathesis::run(&workspace),
         Cmd::Services => {
             let services = Services::start()?;
             for (variable, url) in services.urls() {

@@ -11,7 +11,7 @@ use crate::process::{self, Running};
 use crate::progress::heading;
 
 /// What the gateway prints, followed by its address, once it accepts connections.
-const READY: &str = "listening on ";
+pub(crate) const READY: &str = "listening on ";
 
 /// Serves until it is interrupted; `extra` are further arguments of `gateway serve`, and
 /// win over the usual ones.

@@ -12,7 +12,7 @@ use crate::process::{self, Running};
 use crate::progress::{duration, heading};
 use crate::services::Services;
 use crate::toolchain::{Choice, Toolchain};
-use crate::{gateway, plugin, rules};
+use crate::{gateway, plugin, rules, schemathesis};
 
 /// The components that the tests load.
 const GUESTS: [&str; 2] = ["chat", "misfit"];
@@ -46,6 +46,14 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Choice, only: Option<&str>) 
         }
         tests(workspace, only, &mut results)
     });
+    if only.is_none() {
+        steps.run("schemathesis", || {
+            if !built {
+                bail!("not run: what it tests could not be built");
+            }
+            schemathesis::run(workspace)
+        });
+    }
     steps.finish(&results)
 }
 
