@@ -1,6 +1,7 @@
 //! Requests in, answers out.
 
 mod body;
+mod conditional;
 mod error;
 mod http;
 mod json;

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::body;
+use super::conditional::Precondition;
 use super::error::{Failure, deny};
 use super::http::Response;
 use super::json;
@@ -17,7 +18,7 @@ use crate::domain::model::{
 };
 use crate::domain::time;
 use crate::ports::{Ports, ValueRef};
-use crate::store::{self, BulkChanged, Changed, Created, Stamp};
+use crate::store::{self, BulkChanged, Changed, Created, Guard, Page, Stamp};
 
 /// Files that are registered at once.
 pub(super) const MAX_BULK: usize = 100;
@@ -261,13 +262,17 @@ fn change_one<P: Ports>(context: Context<'_, P>, changes: &Changes) -> Result<Re
     let Context {
         ports,
         caller,
+        request,
         model,
         id,
         ..
     } = context;
     let now = time::whole_millis(ports.now());
+    let precondition = Precondition::of(&request)?;
+    let holds = precondition.as_ref().map(holds);
+    let guard: Guard<'_> = holds.as_ref().map(|it| it as _);
     let changed = match Uuid::try_parse(&id) {
-        Ok(id) => store::change(ports, &caller, now, model, id, changes)?,
+        Ok(id) => store::change(ports, &caller, now, (model, id), changes, guard)?,
         Err(_) => Changed::Missing,
     };
     answer(ports, model, "update", id, changed, changes.link)
@@ -277,16 +282,25 @@ fn delete<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let Context {
         ports,
         caller,
+        request,
         model,
         id,
         ..
     } = context;
     let now = time::whole_millis(ports.now());
+    let precondition = Precondition::of(&request)?;
+    let holds = precondition.as_ref().map(holds);
+    let guard: Guard<'_> = holds.as_ref().map(|it| it as _);
     let changed = match Uuid::try_parse(&id) {
-        Ok(id) => store::delete(ports, &caller, now, model, id)?,
+        Ok(id) => store::delete(ports, &caller, now, (model, id), guard)?,
         Err(_) => Changed::Missing,
     };
     answer(ports, model, "delete", id, changed, None)
+}
+
+/// Whether what is read of a thing has the tag that is asked for.
+fn holds(precondition: &Precondition) -> impl Fn(&Page) -> bool {
+    |page| json::first(page).is_some_and(|body| precondition.holds(&body))
 }
 
 fn answer(
@@ -298,7 +312,7 @@ fn answer(
     target: Option<Uuid>,
 ) -> Result<Response, Failure> {
     match changed {
-        Changed::Done => Ok(Response::no_content()),
+        Changed::Done => Ok(Response::empty(204)),
         Changed::Missing => Err(Failure::EntityNotFound {
             entity: model.plural,
             id,
@@ -307,6 +321,7 @@ fn answer(
             deny(ports, &format!("{}.{verb}", model.noun), model.noun, &id)?;
             Err(Failure::Forbidden)
         }
+        Changed::Unmatched => Err(Failure::Unmatched),
         Changed::Fixed(property) => Err(Failure::Fixed(property)),
         Changed::NoTarget => Err(no_target(model, target)),
     }

@@ -13,7 +13,7 @@ mod scope;
 mod sql;
 mod target;
 
-pub(crate) use change::{BulkChanged, Changed, change, change_all, delete, delete_all};
+pub(crate) use change::{BulkChanged, Changed, Guard, change, change_all, delete, delete_all};
 pub(crate) use create::{
     Created, Stamp, create_file, create_files, create_message, create_recipient,
 };

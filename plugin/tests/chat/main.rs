@@ -1,6 +1,7 @@
 //! The service, linked natively, on a real SQLite.
 #![cfg(test)]
 
+mod conditional;
 mod errors;
 mod faults;
 mod files;
