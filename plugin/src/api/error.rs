@@ -40,6 +40,8 @@ pub(super) enum Failure {
         name: &'static str,
         code: &'static str,
     },
+    /// The idempotency key stands for another request.
+    KeyReused,
     /// The thing is not what the caller takes it for.
     Unmatched,
     /// The property has a value that stays.
@@ -172,6 +174,12 @@ impl Failure {
                 "BadRequestError",
                 Some(code),
                 format!("The header {name} can't be read"),
+            ),
+            Self::KeyReused => row(
+                409,
+                "ConflictError",
+                Some("IDEMPOTENCY_KEY_REUSED"),
+                "The Idempotency-Key was used for another request",
             ),
             Self::Unmatched => row(
                 412,

@@ -4,6 +4,7 @@ mod body;
 mod conditional;
 mod error;
 mod http;
+mod idempotency;
 mod json;
 mod operation;
 mod resource;

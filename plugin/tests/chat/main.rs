@@ -6,6 +6,7 @@ mod errors;
 mod faults;
 mod files;
 mod filter;
+mod idempotency;
 mod inclusion;
 mod messages;
 mod oracle;
