@@ -36,6 +36,15 @@ pub(super) enum Failure {
         id: String,
     },
     IdMismatch,
+    /// A header that can't be read.
+    Header {
+        name: &'static str,
+        code: &'static str,
+    },
+    /// The idempotency key stands for another request.
+    KeyReused,
+    /// The thing is not what the caller takes it for.
+    Unmatched,
     /// The property has a value that stays.
     Fixed(&'static Property),
     /// There is such a thing already.
@@ -207,6 +216,24 @@ impl Failure {
                 "Error",
                 None,
                 "The id in the body is not that of the path",
+            ),
+            Self::Header { name, code } => row(
+                400,
+                "BadRequestError",
+                Some(code),
+                format!("The header {name} can't be read"),
+            ),
+            Self::KeyReused => row(
+                409,
+                "ConflictError",
+                Some("IDEMPOTENCY_KEY_REUSED"),
+                "The Idempotency-Key was used for another request",
+            ),
+            Self::Unmatched => row(
+                412,
+                "PreconditionFailedError",
+                Some("PRECONDITION_FAILED"),
+                "It is not what `If-Match` says: read it again",
             ),
             Self::Fixed(property) => row(
                 422,

@@ -49,6 +49,13 @@ impl Request {
         let field = self.headers.iter().find(|field| field.name == name);
         field.map(|field| field.value.as_str())
     }
+
+    /// All lines of a header whose value is a list.
+    pub(super) fn list(&self, name: &str) -> Option<String> {
+        let lines = self.headers.iter().filter(|field| field.name == name);
+        let lines: Vec<_> = lines.map(|field| field.value.as_str()).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
 }
 
 /// The body of an answer.
@@ -80,9 +87,9 @@ impl Response {
         }
     }
 
-    pub(super) fn no_content() -> Self {
+    pub(super) fn empty(status: u16) -> Self {
         Self {
-            status: 204,
+            status,
             headers: Vec::new(),
             body: ResponseBody::Empty,
         }

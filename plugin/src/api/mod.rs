@@ -1,9 +1,11 @@
 //! Requests in, answers out.
 
 mod body;
+mod conditional;
 mod error;
 mod explorer;
 mod http;
+mod idempotency;
 mod json;
 mod openapi;
 mod operation;

@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use super::body;
+use super::conditional::Precondition;
 use super::error::{Failure, deny};
 use super::http::Response;
+use super::idempotency;
 use super::json;
 use super::operation::Action;
 use super::route::Context;
@@ -17,7 +19,7 @@ use crate::domain::model::{
 };
 use crate::domain::time;
 use crate::ports::{Ports, ValueRef};
-use crate::store::{self, BulkChanged, Changed, Created, Stamp};
+use crate::store::{self, BulkChanged, Changed, Guard, NotDone, Page, Refused, Stamp};
 
 /// Files that are registered at once.
 pub(super) const MAX_BULK: usize = 100;
@@ -91,6 +93,7 @@ fn create<P: Ports>(
         model,
         ..
     } = context;
+    let key = idempotency::key(&request, ports.now())?;
     let mut draft = body::draft(&request, model, shape)?;
     if let Some(Above { property, id }) = above {
         if draft.uuid(property).is_some_and(|it| it != id) {
@@ -99,13 +102,19 @@ fn create<P: Ports>(
         draft.set(property, Literal::Uuid(id));
     }
     let stamp = Stamp::new(ports);
-    let created = match model.entity {
-        Entity::Message => store::create_message(ports, &caller, stamp, &draft)?,
-        Entity::Recipient => store::create_recipient(ports, &caller, stamp, &draft)?,
-        Entity::File => store::create_file(ports, &caller, stamp, &draft)?,
-    };
-    let values = made(ports, model, &draft, created)?;
-    Ok(Response::json(200, json::created(model, &values)))
+    let once = store::once(ports, &caller, key.as_ref(), |transaction| {
+        let created = match model.entity {
+            Entity::Message => store::create_message(transaction, ports, &caller, stamp, &draft)?,
+            Entity::Recipient => store::create_recipient(transaction, &caller, stamp, &draft)?,
+            Entity::File => store::create_file(transaction, &caller, stamp, &draft)?,
+        };
+        Ok(created.map(|values| json::created(model, &values)))
+    })?;
+    match once {
+        Ok(once) => Ok(idempotency::answer(once)),
+        Err(NotDone::Reused) => Err(Failure::KeyReused),
+        Err(NotDone::Refused(refused)) => Err(refusal(ports, model, &draft, refused)),
+    }
 }
 
 fn create_below<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
@@ -127,51 +136,48 @@ fn create_all<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
         model,
         ..
     } = context;
+    let key = idempotency::key(&request, ports.now())?;
     let drafts = body::drafts(&request, model, BULK, MAX_BULK)?;
     let files: Vec<_> = drafts
         .into_iter()
         .map(|draft| (Stamp::new(ports), draft))
         .collect();
-    let all = match store::create_files(ports, &caller, &files)? {
-        Ok(all) => all,
-        Err((refused, created)) => {
-            made(ports, model, refused, created)?;
-            return Err(Failure::Internal);
-        }
-    };
-    Ok(Response::json(200, json::created_many(model, &all)))
+    let once = store::once(ports, &caller, key.as_ref(), |transaction| {
+        let created = store::create_files(transaction, &caller, &files)?;
+        Ok(created.map(|all| json::created_many(model, &all)))
+    })?;
+    match once {
+        Ok(once) => Ok(idempotency::answer(once)),
+        Err(NotDone::Reused) => Err(Failure::KeyReused),
+        Err(NotDone::Refused((draft, refused))) => Err(refusal(ports, model, draft, refused)),
+    }
 }
 
-/// What was made, or why it wasn't.
-fn made<T>(
-    ports: &impl Ports,
-    model: &'static Model,
-    draft: &Draft,
-    created: Created<T>,
-) -> Result<T, Failure> {
+/// Why nothing was made.
+fn refusal(ports: &impl Ports, model: &'static Model, draft: &Draft, refused: Refused) -> Failure {
     let action = format!("{}.create", model.noun);
-    match created {
-        Created::Done(made) => Ok(made),
-        Created::NotMember => {
+    match refused {
+        Refused::NotMember => {
             let channel = draft.text(&CHANNEL_ID).unwrap_or_default();
-            deny(ports, &action, "channel", channel)?;
-            Err(Failure::EntityNotFound {
+            let answer = Failure::EntityNotFound {
                 entity: "channels",
                 id: channel.to_owned(),
-            })
+            };
+            let denied = deny(ports, &action, "channel", channel);
+            denied.err().unwrap_or(answer)
         }
-        Created::NoTarget => {
+        Refused::NoTarget => {
             let property = link(model);
             let id = draft.uuid(property).unwrap_or_default();
-            Err(Failure::related(property, id.to_string()))
+            Failure::related(property, id.to_string())
         }
-        Created::Forbidden => {
+        Refused::Forbidden => {
             let id = draft.uuid(link(model)).unwrap_or_default();
-            deny(ports, &action, MESSAGE.noun, &id.to_string())?;
-            Err(Failure::Forbidden)
+            let denied = deny(ports, &action, MESSAGE.noun, &id.to_string());
+            denied.err().unwrap_or(Failure::Forbidden)
         }
-        Created::Fixed(property) => Err(Failure::Fixed(property)),
-        Created::Duplicate => Err(Failure::Duplicate),
+        Refused::Fixed(property) => Failure::Fixed(property),
+        Refused::Duplicate => Failure::Duplicate,
     }
 }
 
@@ -261,13 +267,17 @@ fn change_one<P: Ports>(context: Context<'_, P>, changes: &Changes) -> Result<Re
     let Context {
         ports,
         caller,
+        request,
         model,
         id,
         ..
     } = context;
     let now = time::whole_millis(ports.now());
+    let precondition = Precondition::of(&request)?;
+    let holds = precondition.as_ref().map(holds);
+    let guard: Guard<'_> = holds.as_ref().map(|it| it as _);
     let changed = match Uuid::try_parse(&id) {
-        Ok(id) => store::change(ports, &caller, now, model, id, changes)?,
+        Ok(id) => store::change(ports, &caller, now, (model, id), changes, guard)?,
         Err(_) => Changed::Missing,
     };
     answer(ports, model, "update", id, changed, changes.link)
@@ -277,16 +287,25 @@ fn delete<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let Context {
         ports,
         caller,
+        request,
         model,
         id,
         ..
     } = context;
     let now = time::whole_millis(ports.now());
+    let precondition = Precondition::of(&request)?;
+    let holds = precondition.as_ref().map(holds);
+    let guard: Guard<'_> = holds.as_ref().map(|it| it as _);
     let changed = match Uuid::try_parse(&id) {
-        Ok(id) => store::delete(ports, &caller, now, model, id)?,
+        Ok(id) => store::delete(ports, &caller, now, (model, id), guard)?,
         Err(_) => Changed::Missing,
     };
     answer(ports, model, "delete", id, changed, None)
+}
+
+/// Whether what is read of a thing has the tag that is asked for.
+fn holds(precondition: &Precondition) -> impl Fn(&Page) -> bool {
+    |page| json::first(page).is_some_and(|body| precondition.holds(&body))
 }
 
 fn answer(
@@ -298,7 +317,7 @@ fn answer(
     target: Option<Uuid>,
 ) -> Result<Response, Failure> {
     match changed {
-        Changed::Done => Ok(Response::no_content()),
+        Changed::Done => Ok(Response::empty(204)),
         Changed::Missing => Err(Failure::EntityNotFound {
             entity: model.plural,
             id,
@@ -307,6 +326,7 @@ fn answer(
             deny(ports, &format!("{}.{verb}", model.noun), model.noun, &id)?;
             Err(Failure::Forbidden)
         }
+        Changed::Unmatched => Err(Failure::Unmatched),
         Changed::Fixed(property) => Err(Failure::Fixed(property)),
         Changed::NoTarget => Err(no_target(model, target)),
     }

@@ -2,8 +2,9 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::conditional;
 use super::error::Failure;
-use super::http::{Request, Response, ResponseBody};
+use super::http::{Request, Response};
 use super::operation::{OPERATIONS, Operation};
 use super::public;
 use super::resource;
@@ -22,12 +23,13 @@ pub(super) struct Context<'a, P> {
 }
 
 pub(super) fn dispatch<P: Ports>(ports: &P, request: Request) -> Response {
-    let is_head = request.method == "HEAD";
-    let mut response = run(ports, request).unwrap_or_else(|failure| failure.respond(ports));
-    if is_head {
-        response.body = ResponseBody::Empty;
+    let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
+    let known = request.list("if-none-match").filter(|_| is_read);
+    let response = run(ports, request).unwrap_or_else(|failure| failure.respond(ports));
+    match is_read {
+        true => conditional::read(response, known.as_deref()),
+        false => response,
     }
-    response
 }
 
 /// First the operation, then who asks, then whether they may; what they ask is read last,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::attempt::{Step, attempt};
 use super::audit;
 use super::condition::condition;
+use super::read::{self, Page};
 use super::scope;
 use super::sql::{Sql, id, literal, optional, text, uuid};
 use super::target::{Target, target};
@@ -29,7 +30,12 @@ pub(crate) enum Changed {
     Fixed(&'static Property),
     /// The caller sees no live message with the id that is to be named.
     NoTarget,
+    /// The thing could be changed, but isn't what it is to be before.
+    Unmatched,
 }
+
+/// What has to hold for a thing as it is read before a change, if anything.
+pub(crate) type Guard<'a> = Option<&'a dyn Fn(&Page) -> bool>;
 
 /// How a change of many things ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +52,13 @@ pub(crate) fn change(
     db: &impl Database,
     caller: &Caller,
     now: i64,
-    model: &'static Model,
-    id: Uuid,
+    (model, id): (&'static Model, Uuid),
     changes: &Changes,
+    guard: Guard<'_>,
 ) -> Result<Changed, Error> {
     let entry = audit::updated(model, id, changes);
     attempt(db, |transaction| {
+        let holds = holds(db, transaction, caller, (model, id), guard)?;
         let mut update = update_statement(caller, now, model, changes);
         update.bind(" WHERE m.id = ? AND ", [uuid(id)]);
         scope::changeable(&mut update, caller, model);
@@ -67,6 +74,9 @@ pub(crate) fn change(
         if update.execute_in(transaction)? == 0 {
             return why_not(transaction, caller, model, id, changes, link).map(Step::Abandon);
         }
+        if !holds {
+            return Ok(Step::Abandon(Changed::Unmatched));
+        }
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
     })
@@ -77,14 +87,15 @@ pub(crate) fn delete(
     db: &impl Database,
     caller: &Caller,
     now: i64,
-    model: &'static Model,
-    id: Uuid,
+    (model, id): (&'static Model, Uuid),
+    guard: Guard<'_>,
 ) -> Result<Changed, Error> {
     let mut update = delete_statement(caller, now, model);
     update.bind(" WHERE m.id = ? AND ", [uuid(id)]);
     scope::deletable(&mut update, caller, model);
     let entry = audit::deleted(model, id);
     attempt(db, |transaction| {
+        let holds = holds(db, transaction, caller, (model, id), guard)?;
         if update.execute_in(transaction)? == 0 {
             let mut sql = Sql::new("SELECT m.id FROM ");
             sql.push(model.table)
@@ -97,9 +108,29 @@ pub(crate) fn delete(
                 },
             ));
         }
+        if !holds {
+            return Ok(Step::Abandon(Changed::Unmatched));
+        }
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
     })
+}
+
+/// Reads the thing, so that nobody changes it before this transaction ends, and asks the
+/// guard. Whether the caller may change it comes first for the caller, so that a guard
+/// that fails is told only when everything else has been tried.
+fn holds<D: Database>(
+    db: &D,
+    transaction: &mut D::Transaction,
+    caller: &Caller,
+    (model, id): (&'static Model, Uuid),
+    guard: Guard<'_>,
+) -> Result<bool, Error> {
+    let Some(guard) = guard else {
+        return Ok(true);
+    };
+    let thing = read::find_locked(db, transaction, caller, model, id)?;
+    Ok(thing.is_some_and(|thing| guard(&thing)))
 }
 
 /// Changes what fulfils a condition, as far as the caller may. Either all of it or, when

@@ -6,6 +6,7 @@ mod audit;
 mod change;
 mod condition;
 mod create;
+mod idempotency;
 pub(crate) mod migrations;
 mod order;
 mod read;
@@ -13,8 +14,9 @@ mod scope;
 mod sql;
 mod target;
 
-pub(crate) use change::{BulkChanged, Changed, change, change_all, delete, delete_all};
+pub(crate) use change::{BulkChanged, Changed, Guard, change, change_all, delete, delete_all};
 pub(crate) use create::{
-    Created, Stamp, create_file, create_files, create_message, create_recipient,
+    Refused, Stamp, create_file, create_files, create_message, create_recipient,
 };
+pub(crate) use idempotency::{Key, NotDone, Once, once};
 pub(crate) use read::{Page, count, find, page};

@@ -11,7 +11,7 @@ use super::sql::{Sql, id, kinds, uuid};
 use crate::domain::caller::Caller;
 use crate::domain::filter::{Condition, Filter, Inclusion, Literal};
 use crate::domain::model::{CHANNEL_ID, Cardinality, Entity, ID, Model, Property, Relation};
-use crate::ports::{Database, Error, Kind, Row, Rows, Value, ValueRef};
+use crate::ports::{Database, Dialect, Error, Kind, Row, Rows, Value, ValueRef};
 
 /// Rows that one relation may bring, over all rows that it belongs to.
 const MAX_INCLUDED: i64 = 10_000;
@@ -137,17 +137,55 @@ pub(crate) fn find(
     filter: &Filter,
 ) -> Result<Option<Page>, Error> {
     let columns = columns(filter, None);
-    let mut sql = Sql::new("SELECT ");
-    sql.columns(&columns)
-        .push(" FROM ")
-        .push(model.table)
-        .bind(" AS m WHERE m.id = ? AND ", [uuid(id)]);
-    scope::visible(&mut sql, caller, model);
+    let sql = find_statement(caller, model, id, &columns);
     let rows = sql.query(db, &kinds(&columns))?;
     if rows.is_empty() {
         return Ok(None);
     }
     complete(db, caller, filter, columns, rows).map(Some)
+}
+
+/// One thing with all of its properties, which stays as it is until the transaction ends.
+///
+/// PostgreSQL and MySQL lock the row, and wait for whoever has it; SQLite has one writer
+/// at a time anyway.
+pub(super) fn find_locked<D: Database>(
+    db: &D,
+    transaction: &mut D::Transaction,
+    caller: &Caller,
+    model: &'static Model,
+    id: Uuid,
+) -> Result<Option<Page>, Error> {
+    let properties: Vec<_> = model.properties.iter().collect();
+    let mut sql = find_statement(caller, model, id, &properties);
+    match db.dialect() {
+        Dialect::Sqlite => {}
+        Dialect::Postgres | Dialect::Mysql => {
+            sql.push(" FOR UPDATE");
+        }
+    }
+    let rows = sql.query_in(transaction, &kinds(&properties))?;
+    Ok((!rows.is_empty()).then(|| Page {
+        columns: properties.clone(),
+        properties,
+        rows,
+        related: Vec::new(),
+    }))
+}
+
+fn find_statement(
+    caller: &Caller,
+    model: &'static Model,
+    id: Uuid,
+    columns: &[&'static Property],
+) -> Sql {
+    let mut sql = Sql::new("SELECT ");
+    sql.columns(columns)
+        .push(" FROM ")
+        .push(model.table)
+        .bind(" AS m WHERE m.id = ? AND ", [uuid(id)]);
+    scope::visible(&mut sql, caller, model);
+    sql
 }
 
 type Part<'a> = &'a dyn Fn(&mut Sql);

@@ -1,10 +1,12 @@
 //! The service, linked natively, on a real SQLite.
 #![cfg(test)]
 
+mod conditional;
 mod errors;
 mod faults;
 mod files;
 mod filter;
+mod idempotency;
 mod inclusion;
 mod matrix;
 mod messages;

@@ -485,6 +485,7 @@ fn read(value: Stored<'_>, kind: Kind) -> ValueRef<'_> {
         (Kind::Integer, Stored::Integer(value)) => ValueRef::Integer(value),
         (Kind::Timestamp, Stored::Integer(value)) => ValueRef::Timestamp(value),
         (Kind::Text, Stored::Text(value)) => ValueRef::Text(std::str::from_utf8(value).unwrap()),
+        (Kind::Bytes, Stored::Blob(value)) => ValueRef::Bytes(value),
         (Kind::Uuid, Stored::Blob(value)) => {
             let id = u128::from_be_bytes(value.try_into().unwrap());
             ValueRef::Uuid(((id >> 64) as u64, id as u64))

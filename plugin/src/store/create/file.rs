@@ -3,77 +3,59 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Created, Stamp, values};
+use super::{Created, Refused, Stamp, values};
 use crate::domain::caller::Caller;
 use crate::domain::draft::Draft;
 use crate::domain::model::{FILE, FILE_CHANNEL_ID, FILE_KEY, FILE_MESSAGE_ID, MESSAGE, META_DATA};
-use crate::ports::{Database, Error, Transaction, Value};
-use crate::store::attempt::{Step, attempt};
+use crate::ports::{Error, Transaction, Value};
 use crate::store::audit;
 use crate::store::scope;
 use crate::store::sql::{Sql, literal, optional, text, uuid};
 use crate::store::target::target;
 
-/// Registers a file. One that names a message belongs to it from then on.
-pub(crate) fn create_file(
-    db: &impl Database,
-    caller: &Caller,
-    stamp: Stamp,
-    draft: &Draft,
-) -> Result<Created<Vec<Value>>, Error> {
-    attempt(db, |transaction| {
-        let created = insert(transaction, caller, stamp, draft)?;
-        Ok(match created {
-            Created::Done(_) => Step::Commit(created),
-            _ => Step::Abandon(created),
-        })
-    })
-}
-
 /// The values of each, or the draft that was refused and why.
-type CreatedAll<'f> = Result<Vec<Vec<Value>>, (&'f Draft, Created<Vec<Value>>)>;
+type CreatedAll<'f> = Result<Vec<Vec<Value>>, (&'f Draft, Refused)>;
 
 /// Registers many files: all of them, or none.
 pub(crate) fn create_files<'f>(
-    db: &impl Database,
+    transaction: &mut impl Transaction,
     caller: &Caller,
     files: &'f [(Stamp, Draft)],
 ) -> Result<CreatedAll<'f>, Error> {
-    attempt(db, |transaction| {
-        let mut all = Vec::with_capacity(files.len());
-        for (stamp, draft) in files {
-            match insert(transaction, caller, *stamp, draft)? {
-                Created::Done(values) => all.push(values),
-                refusal => return Ok(Step::Abandon(Err((draft, refusal)))),
-            }
+    let mut all = Vec::with_capacity(files.len());
+    for (stamp, draft) in files {
+        match create_file(transaction, caller, *stamp, draft)? {
+            Ok(values) => all.push(values),
+            Err(refused) => return Ok(Err((draft, refused))),
         }
-        Ok(Step::Commit(Ok(all)))
-    })
+    }
+    Ok(Ok(all))
 }
 
-fn insert(
+/// Registers a file. One that names a message belongs to it from then on.
+pub(crate) fn create_file(
     transaction: &mut impl Transaction,
     caller: &Caller,
     stamp: Stamp,
     draft: &Draft,
-) -> Result<Created<Vec<Value>>, Error> {
+) -> Result<Created, Error> {
     let message = draft.uuid(&FILE_MESSAGE_ID);
     if insert_statement(caller, stamp, draft, message).execute_in(transaction)? == 0 {
         let target = message.map_or(Ok(None), |message| target(transaction, caller, message))?;
-        return Ok(match (target, draft.text(&FILE_CHANNEL_ID)) {
-            (None, _) => Created::NoTarget,
+        return Ok(Err(match (target, draft.text(&FILE_CHANNEL_ID)) {
+            (None, _) => Refused::NoTarget,
             (Some(target), Some(channel)) if channel != target.channel => {
-                Created::Fixed(&FILE_CHANNEL_ID)
+                Refused::Fixed(&FILE_CHANNEL_ID)
             }
-            (Some(_), _) => Created::Forbidden,
-        });
+            (Some(_), _) => Refused::Forbidden,
+        }));
     }
     let details = match message.as_ref().map(Uuid::to_string) {
         Some(message) => json!({ "messageId": message }),
         None => json!({}),
     };
     transaction.audit(&audit::created(&FILE, stamp.id, details))?;
-    Ok(Created::Done(values(&FILE, caller, stamp, draft)))
+    Ok(Ok(values(&FILE, caller, stamp, draft)))
 }
 
 /// Inserts the file; one that names a message if, and only if, the caller may add to it.

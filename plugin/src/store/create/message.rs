@@ -3,83 +3,80 @@
 use serde_json::json;
 
 use super::recipient::{Address, address};
-use super::{Created, Stamp, member, values};
+use super::{Created, Refused, Stamp, member, values};
 use crate::domain::caller::Caller;
 use crate::domain::draft::Draft;
 use crate::domain::model::{
     BODY, CHANNEL_ID, CHANNEL_TYPE, MESSAGE, PARENT_MESSAGE_ID, STATUS, SUBJECT, TO_USER_ID,
 };
-use crate::ports::{Database, Error, Kind, Random, Transaction, Value, ValueRef};
-use crate::store::attempt::{Step, attempt};
+use crate::ports::{Error, Kind, Random, Transaction, Value, ValueRef};
 use crate::store::audit;
 use crate::store::sql::{Sql, literal, optional, text, uuid};
 
 /// Sends a message. The first one makes the channel, and its sender the owner.
 pub(crate) fn create_message(
-    db: &(impl Database + Random),
+    transaction: &mut impl Transaction,
+    random: &impl Random,
     caller: &Caller,
     stamp: Stamp,
     draft: &Draft,
-) -> Result<Created<Vec<Value>>, Error> {
+) -> Result<Created, Error> {
     let channel = draft.text(&CHANNEL_ID).unwrap_or_default();
     let insert = insert_statement(caller, stamp, draft, channel);
-    attempt(db, |transaction| {
-        let new_channel = insert.execute_in(transaction)? == 0;
+    let new_channel = insert.execute_in(transaction)? == 0;
+    if new_channel {
+        if let Some(refusal) = refusal(transaction, caller, draft, channel)? {
+            return Ok(Err(refusal));
+        }
+        let addressee = draft.text(&TO_USER_ID).map(str::to_owned);
+        let addressee = addressee.filter(|user| !draft.recipients.contains(user));
+        let members = draft.recipients.iter().cloned().chain(addressee);
+        member::create_channel(
+            transaction,
+            caller,
+            stamp,
+            (channel, draft.text(&CHANNEL_TYPE).unwrap_or_default()),
+            members.filter(|user| *user != caller.actor),
+        )?;
+        if insert.execute_in(transaction)? == 0 {
+            return Err(Error::Conflict);
+        }
+    }
+    let addresses = draft
+        .recipients
+        .iter()
+        .map(|user| Address::to(random, stamp, user));
+    let addresses: Vec<_> = addresses.collect();
+    if !addresses.is_empty() {
+        address(transaction, caller, stamp, channel, &addresses)?;
+    }
+    let mut details = json!({ "channelId": channel });
+    if let Some(details) = details.as_object_mut() {
         if new_channel {
-            if let Some(refusal) = refusal(transaction, caller, draft, channel)? {
-                return Ok(Step::Abandon(refusal));
-            }
-            let addressee = draft.text(&TO_USER_ID).map(str::to_owned);
-            let addressee = addressee.filter(|user| !draft.recipients.contains(user));
-            let members = draft.recipients.iter().cloned().chain(addressee);
-            member::create_channel(
-                transaction,
-                caller,
-                stamp,
-                (channel, draft.text(&CHANNEL_TYPE).unwrap_or_default()),
-                members.filter(|user| *user != caller.actor),
-            )?;
-            if insert.execute_in(transaction)? == 0 {
-                return Err(Error::Conflict);
-            }
+            details.insert("newChannel".to_owned(), true.into());
         }
-        let addresses = draft
-            .recipients
-            .iter()
-            .map(|user| Address::to(db, stamp, user));
-        let addresses: Vec<_> = addresses.collect();
         if !addresses.is_empty() {
-            address(transaction, caller, stamp, channel, &addresses)?;
+            details.insert("recipients".to_owned(), addresses.len().into());
         }
-        let mut details = json!({ "channelId": channel });
-        if let Some(details) = details.as_object_mut() {
-            if new_channel {
-                details.insert("newChannel".to_owned(), true.into());
-            }
-            if !addresses.is_empty() {
-                details.insert("recipients".to_owned(), addresses.len().into());
-            }
-        }
-        transaction.audit(&audit::created(&MESSAGE, stamp.id, details))?;
-        let values = values(&MESSAGE, caller, stamp, draft);
-        Ok(Step::Commit(Created::Done(values)))
-    })
+    }
+    transaction.audit(&audit::created(&MESSAGE, stamp.id, details))?;
+    Ok(Ok(values(&MESSAGE, caller, stamp, draft)))
 }
 
 /// Why nothing was inserted. None when the channel has yet to be made.
-fn refusal<T>(
+fn refusal(
     transaction: &mut impl Transaction,
     caller: &Caller,
     draft: &Draft,
     channel: &str,
-) -> Result<Option<Created<T>>, Error> {
+) -> Result<Option<Refused>, Error> {
     // A reply makes no channel. Its sender must not learn, without leaving a trace,
     // whether others have one: theirs and none at all are the same, in time as well.
     if draft.uuid(&PARENT_MESSAGE_ID).is_some() {
-        return Ok(Some(Created::NoTarget));
+        return Ok(Some(Refused::NoTarget));
     }
     match membership(transaction, caller, channel)? {
-        Membership::NoMember => Ok(Some(Created::NotMember)),
+        Membership::NoMember => Ok(Some(Refused::NotMember)),
         Membership::NoChannel => Ok(None),
         // The channel was made between the two statements.
         Membership::Member => Err(Error::Conflict),

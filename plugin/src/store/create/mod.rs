@@ -37,11 +37,12 @@ impl Stamp {
     }
 }
 
-/// How a creation ended.
+/// The values of all properties of the model, in its order.
+pub(crate) type Created<T = Vec<Value>> = Result<T, Refused>;
+
+/// Why nothing was created.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Created<T> {
-    /// The values of all properties of the model, in its order.
-    Done(T),
+pub(crate) enum Refused {
     /// The channel is there, but not for the caller.
     NotMember,
     /// The caller sees no live message with the id that the thing is to belong to.

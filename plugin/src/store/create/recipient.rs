@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Created, Stamp, member, values};
+use super::{Created, Refused, Stamp, member, values};
 use crate::domain::caller::Caller;
 use crate::domain::draft::Draft;
 use crate::domain::id;
@@ -11,8 +11,7 @@ use crate::domain::model::{
     CHANNEL_ID, FORWARDED_BY, IS_FAVORITE, IS_FORWARDED, IS_READ, MESSAGE, MESSAGE_ID, RECIPIENT,
     RECIPIENT_ID,
 };
-use crate::ports::{Database, Error, Random, Transaction, Value};
-use crate::store::attempt::{Step, attempt};
+use crate::ports::{Error, Random, Transaction, Value};
 use crate::store::audit;
 use crate::store::scope;
 use crate::store::sql::{Sql, literal, optional, text, uuid};
@@ -79,48 +78,45 @@ pub(super) fn address(
 /// Whoever may change a message may say whom it is for. Everybody who sees it may forward
 /// it, and may keep a row of their own, for instance to mark it as read.
 pub(crate) fn create_recipient(
-    db: &impl Database,
+    transaction: &mut impl Transaction,
     caller: &Caller,
     stamp: Stamp,
     draft: &Draft,
-) -> Result<Created<Vec<Value>>, Error> {
+) -> Result<Created, Error> {
     let Some(message) = draft.uuid(&MESSAGE_ID) else {
-        return Ok(Created::NoTarget);
+        return Ok(Err(Refused::NoTarget));
     };
     let user = draft.text(&RECIPIENT_ID).unwrap_or_default();
     if draft
         .text(&FORWARDED_BY)
         .is_some_and(|it| it != caller.actor)
     {
-        return Ok(Created::Fixed(&FORWARDED_BY));
+        return Ok(Err(Refused::Fixed(&FORWARDED_BY)));
     }
     // What somebody has read and likes is for that one to say.
     if user != caller.actor {
         for mark in [&IS_READ, &IS_FAVORITE] {
             if draft.flag(mark) {
-                return Ok(Created::Fixed(mark));
+                return Ok(Err(Refused::Fixed(mark)));
             }
         }
     }
     let is_forward = is_forward(draft);
     let insert = insert_statement(caller, stamp, draft, message, is_forward);
-    attempt(db, |transaction| {
-        if insert.execute_in(transaction)? == 0 {
-            return why_not(transaction, caller, draft, message, user).map(Step::Abandon);
-        }
-        if !is_forward {
-            let channel = draft.text(&CHANNEL_ID).unwrap_or_default();
-            member::invite(transaction, caller, stamp, channel, user)?;
-        }
-        let details = json!({
-            "messageId": message.to_string(),
-            "recipientId": user,
-            "forward": is_forward,
-        });
-        transaction.audit(&audit::created(&RECIPIENT, stamp.id, details))?;
-        let values = values(&RECIPIENT, caller, stamp, draft);
-        Ok(Step::Commit(Created::Done(values)))
-    })
+    if insert.execute_in(transaction)? == 0 {
+        return why_not(transaction, caller, draft, message, user).map(Err);
+    }
+    if !is_forward {
+        let channel = draft.text(&CHANNEL_ID).unwrap_or_default();
+        member::invite(transaction, caller, stamp, channel, user)?;
+    }
+    let details = json!({
+        "messageId": message.to_string(),
+        "recipientId": user,
+        "forward": is_forward,
+    });
+    transaction.audit(&audit::created(&RECIPIENT, stamp.id, details))?;
+    Ok(Ok(values(&RECIPIENT, caller, stamp, draft)))
 }
 
 fn is_forward(draft: &Draft) -> bool {
@@ -172,21 +168,21 @@ fn insert_statement(
     sql
 }
 
-fn why_not<T>(
+fn why_not(
     transaction: &mut impl Transaction,
     caller: &Caller,
     draft: &Draft,
     message: Uuid,
     user: &str,
-) -> Result<Created<T>, Error> {
+) -> Result<Refused, Error> {
     Ok(match target(transaction, caller, message)? {
-        None => Created::NoTarget,
+        None => Refused::NoTarget,
         Some(target) if draft.text(&CHANNEL_ID) != Some(target.channel.as_str()) => {
-            Created::Fixed(&CHANNEL_ID)
+            Refused::Fixed(&CHANNEL_ID)
         }
         Some(target) => match target.may_add || is_forward(draft) || user == caller.actor {
-            true => Created::Duplicate,
-            false => Created::Forbidden,
+            true => Refused::Duplicate,
+            false => Refused::Forbidden,
         },
     })
 }
