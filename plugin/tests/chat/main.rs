@@ -1,6 +1,8 @@
 //! The service, linked natively, on a real SQLite.
 #![cfg(test)]
 
+mod catalogue;
+mod defects;
 mod errors;
 mod faults;
 mod files;
