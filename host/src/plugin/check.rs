@@ -20,6 +20,7 @@ const PACKAGES: &[&[(&str, &str)]] = &[
         ("identity.wit", include_str!("../../../wit/identity.wit")),
         ("lifecycle.wit", include_str!("../../../wit/lifecycle.wit")),
         ("log.wit", include_str!("../../../wit/log.wit")),
+        ("settings.wit", include_str!("../../../wit/settings.wit")),
         ("source.wit", include_str!("../../../wit/source.wit")),
         ("sql.wit", include_str!("../../../wit/sql.wit")),
         ("task.wit", include_str!("../../../wit/task.wit")),

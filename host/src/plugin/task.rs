@@ -1,6 +1,5 @@
 //! Running a plugin's long work, one bounded step after another.
 
-
 use wasmtime::Store;
 use wasmtime::component::Linker;
 

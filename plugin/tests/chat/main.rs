@@ -1,7 +1,9 @@
 //! The service, linked natively, on a real SQLite.
 #![cfg(test)]
 
+mod catalogue;
 mod conditional;
+mod defects;
 mod errors;
 mod faults;
 mod files;
