@@ -138,8 +138,10 @@ fn every_operation_succeeds_as_documented() {
         let body = scene.body(&document, &operation);
         let path = scene.path(&operation);
         if operation.method == "GET" {
+            // The host takes the body away, and tells its length.
             let head = scene.user.send("HEAD", &path, Body::Empty);
-            assert_eq!((head.status, head.text.as_str()), (200, ""), "{path}");
+            let get = scene.user.get(&path);
+            assert_eq!((head.status, head.text), (200, get.text), "{path}");
         }
         let answer = scene.send(&operation, &path, body.as_ref());
         assert!(
@@ -305,7 +307,7 @@ fn anybody_reads_the_document_in_either_form() {
     assert_eq!(same, json.json);
     for path in ["/openapi.json", "/openapi.yaml", "/explorer"] {
         let head = nobody.send("HEAD", path, Body::Empty);
-        assert_eq!((head.status, head.text.as_str()), (200, ""), "{path}");
+        assert_eq!((head.status, head.text), (200, nobody.get(path).text), "{path}");
         let post = nobody.post(path, json!({}));
         assert_eq!(
             (post.status, post.header("allow")),
