@@ -307,7 +307,11 @@ fn anybody_reads_the_document_in_either_form() {
     assert_eq!(same, json.json);
     for path in ["/openapi.json", "/openapi.yaml", "/explorer"] {
         let head = nobody.send("HEAD", path, Body::Empty);
-        assert_eq!((head.status, head.text), (200, nobody.get(path).text), "{path}");
+        assert_eq!(
+            (head.status, head.text),
+            (200, nobody.get(path).text),
+            "{path}"
+        );
         let post = nobody.post(path, json!({}));
         assert_eq!(
             (post.status, post.header("allow")),

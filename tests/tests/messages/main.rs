@@ -14,5 +14,6 @@ mod filter;
 mod hostile;
 mod operations;
 mod pages;
+mod races;
 mod raw;
 mod refusals;
