@@ -11,9 +11,7 @@ use super::json;
 use super::operation::Action;
 use super::route::Context;
 use crate::domain::draft::{Changes, Draft, Shape};
-use crate::domain::filter::{
-    Blank, Condition, DEFAULT_LIMIT, Filter, Literal, Scope, where_from_query,
-};
+use crate::domain::filter::{Blank, Condition, Filter, Literal, Scope, where_from_query};
 use crate::domain::model::{
     CHANNEL_ID, Entity, FILE_MESSAGE_ID, MESSAGE, MESSAGE_ID, Model, PARENT_MESSAGE_ID, Property,
 };
@@ -183,7 +181,8 @@ fn refusal(ports: &impl Ports, model: &'static Model, draft: &Draft, refused: Re
 
 fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<Response, Failure> {
     let query = context.request.query.as_deref();
-    let mut filter = Filter::from_query(context.model, query, Scope::Many)?;
+    let limits = context.limits;
+    let mut filter = Filter::from_query(context.model, query, Scope::Many, limits.max)?;
     if let Some(above) = above {
         filter.narrow(above);
     }
@@ -192,7 +191,7 @@ fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<R
         &context.caller,
         context.model,
         &filter,
-        DEFAULT_LIMIT,
+        limits.default,
     )?;
     let page = json::array(&page).ok_or(Failure::ResultTooLarge)?;
     Ok(Response::json(200, page))
@@ -200,7 +199,8 @@ fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<R
 
 /// An empty page, for those whose filter makes sense.
 fn nothing<P>(context: Context<'_, P>) -> Result<Response, Failure> {
-    Filter::from_query(context.model, context.request.query.as_deref(), Scope::Many)?;
+    let query = context.request.query.as_deref();
+    Filter::from_query(context.model, query, Scope::Many, context.limits.max)?;
     Ok(Response::json(200, b"[]".to_vec()))
 }
 
@@ -218,7 +218,7 @@ fn count<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
 
 fn find<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let query = context.request.query.as_deref();
-    let filter = Filter::from_query(context.model, query, Scope::One)?;
+    let filter = Filter::from_query(context.model, query, Scope::One, context.limits.max)?;
     let id = Uuid::try_parse(&context.id).map_err(|_| Failure::NotFound)?;
     let page = store::find(context.ports, &context.caller, context.model, id, &filter)?;
     let page = page.ok_or(Failure::NotFound)?;

@@ -10,6 +10,7 @@ mod files;
 mod filter;
 mod idempotency;
 mod inclusion;
+mod limits;
 mod matrix;
 mod messages;
 mod openapi;
