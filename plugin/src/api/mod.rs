@@ -2,6 +2,7 @@
 
 mod body;
 mod conditional;
+mod cursor;
 mod error;
 mod explorer;
 mod http;

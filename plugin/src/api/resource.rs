@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::body;
 use super::conditional::Precondition;
+use super::cursor;
 use super::error::{Failure, deny};
 use super::http::Response;
 use super::idempotency;
@@ -186,21 +187,30 @@ fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<R
     if let Some(above) = above {
         filter.narrow(above);
     }
+    let after = cursor::read(query, &filter)?;
+    let limit = filter.limit.unwrap_or(limits.default);
     let page = store::page(
         context.ports,
         &context.caller,
         context.model,
         &filter,
-        limits.default,
+        after.as_ref(),
+        limit,
     )?;
-    let page = json::array(&page).ok_or(Failure::ResultTooLarge)?;
-    Ok(Response::json(200, page))
+    let body = json::array(&page).ok_or(Failure::ResultTooLarge)?;
+    let mut response = Response::json(200, body);
+    let is_full = usize::try_from(limit).is_ok_and(|limit| page.rows().len() == limit);
+    if let Some(next) = page.end(&filter.order).filter(|_| is_full) {
+        cursor::tell(&mut response, query, &filter, &next);
+    }
+    Ok(response)
 }
 
-/// An empty page, for those whose filter makes sense.
+/// An empty page, for those whose filter and cursor make sense.
 fn nothing<P>(context: Context<'_, P>) -> Result<Response, Failure> {
     let query = context.request.query.as_deref();
-    Filter::from_query(context.model, query, Scope::Many, context.limits.max)?;
+    let filter = Filter::from_query(context.model, query, Scope::Many, context.limits.max)?;
+    cursor::read(query, &filter)?;
     Ok(Response::json(200, b"[]".to_vec()))
 }
 

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod conditional;
+mod cursor;
 mod defects;
 mod errors;
 mod faults;

@@ -4,7 +4,7 @@
 mod condition;
 mod inclusion;
 mod literal;
-mod query;
+pub(crate) mod query;
 mod selection;
 
 use serde_json::{Map, Value, json};
