@@ -25,18 +25,23 @@ mod contract {
     });
 }
 
+use std::sync::OnceLock;
+
 use contract::exports::gateway::plugin::{handler, lifecycle, task};
-use contract::gateway::plugin::{audit, http, identity, log, source, sql};
+use contract::gateway::plugin::{audit, http, identity, log, settings, source, sql};
 use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
 use crate::ports::{
     Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Rows, Source, Transaction, Value,
+    Rows, Settings, Source, Transaction, Value,
 };
 use crate::{api, import};
 
 struct Host;
+
+/// Read once for each instance, since no setting changes in its life.
+static LIMITS: OnceLock<api::Limits> = OnceLock::new();
 
 impl Database for Host {
     type Transaction = sql::Transaction;
@@ -124,6 +129,12 @@ impl Log for Host {
     }
 }
 
+impl Settings for Host {
+    fn setting(&self, name: &str) -> Option<String> {
+        settings::get(name)
+    }
+}
+
 struct Chat;
 
 impl handler::Guest for Chat {
@@ -135,6 +146,7 @@ impl handler::Guest for Chat {
         };
         api::handle(
             &Host,
+            *LIMITS.get_or_init(|| api::Limits::read(&Host)),
             api::Request {
                 method: request.method,
                 path: request.path,

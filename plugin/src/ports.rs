@@ -438,7 +438,14 @@ pub trait Log {
     fn log(&self, level: Level, message: &str);
 }
 
-/// Everything together, which is what the API asks for.
-pub trait Ports: Database + Audit + Identity + Clock + Random + Log {}
+/// What the operator set for the service.
+pub trait Settings {
+    /// The text of a setting; none where the operator set nothing. It stays the same for
+    /// the life of an instance.
+    fn setting(&self, name: &str) -> Option<String>;
+}
 
-impl<T: Database + Audit + Identity + Clock + Random + Log> Ports for T {}
+/// Everything together, which is what the API asks for.
+pub trait Ports: Database + Audit + Identity + Clock + Random + Log + Settings {}
+
+impl<T: Database + Audit + Identity + Clock + Random + Log + Settings> Ports for T {}

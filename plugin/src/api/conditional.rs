@@ -25,10 +25,12 @@ pub(super) fn read(response: Response, if_none_match: Option<&str>) -> Response 
     let known = if_none_match
         .and_then(Tags::parse)
         .is_some_and(|tags| tags.name_weakly(&tag));
-    let mut response = match known {
-        true => Response::empty(304),
-        false => response,
-    };
+    let mut response = response;
+    if known {
+        response.status = 304;
+        response.body = ResponseBody::Empty;
+        response.headers.retain(|it| it.name != "content-type");
+    }
     response.headers.push(Field::new("etag", tag));
     // To be asked for again each time, with the tag: who may see what can change.
     response

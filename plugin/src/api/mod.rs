@@ -2,11 +2,13 @@
 
 mod body;
 mod conditional;
+mod cursor;
 mod error;
 mod explorer;
 mod http;
 mod idempotency;
 mod json;
+mod limits;
 mod openapi;
 mod operation;
 mod public;
@@ -14,12 +16,13 @@ mod resource;
 mod route;
 
 pub use http::{Body, Field, Request, Response, ResponseBody};
+pub use limits::Limits;
 
 use crate::ports::Ports;
 
 /// Answers a request.
-pub fn handle<P: Ports>(ports: &P, request: Request) -> Response {
-    route::dispatch(ports, request)
+pub fn handle<P: Ports>(ports: &P, limits: Limits, request: Request) -> Response {
+    route::dispatch(ports, limits, request)
 }
 
 /// Method and path of every operation, for the test that no operation is without a test.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::body;
 use super::conditional::Precondition;
+use super::cursor;
 use super::error::{Failure, deny};
 use super::http::Response;
 use super::idempotency;
@@ -11,9 +12,7 @@ use super::json;
 use super::operation::Action;
 use super::route::Context;
 use crate::domain::draft::{Changes, Draft, Shape};
-use crate::domain::filter::{
-    Blank, Condition, DEFAULT_LIMIT, Filter, Literal, Scope, where_from_query,
-};
+use crate::domain::filter::{Blank, Condition, Filter, Literal, Scope, where_from_query};
 use crate::domain::model::{
     CHANNEL_ID, Entity, FILE_MESSAGE_ID, MESSAGE, MESSAGE_ID, Model, PARENT_MESSAGE_ID, Property,
 };
@@ -183,24 +182,35 @@ fn refusal(ports: &impl Ports, model: &'static Model, draft: &Draft, refused: Re
 
 fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<Response, Failure> {
     let query = context.request.query.as_deref();
-    let mut filter = Filter::from_query(context.model, query, Scope::Many)?;
+    let limits = context.limits;
+    let mut filter = Filter::from_query(context.model, query, Scope::Many, limits.max)?;
     if let Some(above) = above {
         filter.narrow(above);
     }
+    let after = cursor::read(query, &filter)?;
+    let limit = filter.limit.unwrap_or(limits.default);
     let page = store::page(
         context.ports,
         &context.caller,
         context.model,
         &filter,
-        DEFAULT_LIMIT,
+        after.as_ref(),
+        limit,
     )?;
-    let page = json::array(&page).ok_or(Failure::ResultTooLarge)?;
-    Ok(Response::json(200, page))
+    let body = json::array(&page).ok_or(Failure::ResultTooLarge)?;
+    let mut response = Response::json(200, body);
+    let is_full = usize::try_from(limit).is_ok_and(|limit| page.rows().len() == limit);
+    if let Some(next) = page.end(&filter.order).filter(|_| is_full) {
+        cursor::tell(&mut response, query, &filter, &next);
+    }
+    Ok(response)
 }
 
-/// An empty page, for those whose filter makes sense.
+/// An empty page, for those whose filter and cursor make sense.
 fn nothing<P>(context: Context<'_, P>) -> Result<Response, Failure> {
-    Filter::from_query(context.model, context.request.query.as_deref(), Scope::Many)?;
+    let query = context.request.query.as_deref();
+    let filter = Filter::from_query(context.model, query, Scope::Many, context.limits.max)?;
+    cursor::read(query, &filter)?;
     Ok(Response::json(200, b"[]".to_vec()))
 }
 
@@ -218,7 +228,7 @@ fn count<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
 
 fn find<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let query = context.request.query.as_deref();
-    let filter = Filter::from_query(context.model, query, Scope::One)?;
+    let filter = Filter::from_query(context.model, query, Scope::One, context.limits.max)?;
     let id = Uuid::try_parse(&context.id).map_err(|_| Failure::NotFound)?;
     let page = store::find(context.ports, &context.caller, context.model, id, &filter)?;
     let page = page.ok_or(Failure::NotFound)?;

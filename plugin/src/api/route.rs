@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use super::conditional;
 use super::error::Failure;
 use super::http::{Request, Response};
+use super::limits::Limits;
 use super::operation::{OPERATIONS, Operation};
 use super::public;
 use super::resource;
@@ -15,6 +16,7 @@ use crate::ports::Ports;
 /// What an operation works with: the caller is known, and has the permission.
 pub(super) struct Context<'a, P> {
     pub(super) ports: &'a P,
+    pub(super) limits: Limits,
     pub(super) caller: Caller,
     pub(super) request: Request,
     pub(super) model: &'static Model,
@@ -22,10 +24,10 @@ pub(super) struct Context<'a, P> {
     pub(super) id: String,
 }
 
-pub(super) fn dispatch<P: Ports>(ports: &P, request: Request) -> Response {
+pub(super) fn dispatch<P: Ports>(ports: &P, limits: Limits, request: Request) -> Response {
     let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
     let known = request.list("if-none-match").filter(|_| is_read);
-    let response = run(ports, request).unwrap_or_else(|failure| failure.respond(ports));
+    let response = run(ports, limits, request).unwrap_or_else(|failure| failure.respond(ports));
     match is_read {
         true => conditional::read(response, known.as_deref()),
         false => response,
@@ -34,7 +36,7 @@ pub(super) fn dispatch<P: Ports>(ports: &P, request: Request) -> Response {
 
 /// First the operation, then who asks, then whether they may; what they ask is read last,
 /// so that strangers learn nothing about it.
-fn run<P: Ports>(ports: &P, request: Request) -> Result<Response, Failure> {
+fn run<P: Ports>(ports: &P, limits: Limits, request: Request) -> Result<Response, Failure> {
     if let Some(page) = public::find(&request.path) {
         return public::answer(&request, page);
     }
@@ -46,6 +48,7 @@ fn run<P: Ports>(ports: &P, request: Request) -> Result<Response, Failure> {
     }
     let context = Context {
         ports,
+        limits,
         caller,
         request,
         model: operation.model,

@@ -1,6 +1,7 @@
 //! Pure rules: no input, no output, no clock.
 
 pub(crate) mod caller;
+pub(crate) mod cursor;
 pub(crate) mod draft;
 pub(crate) mod filter;
 pub(crate) mod id;

@@ -52,6 +52,12 @@ pub(crate) fn from_millis(millis: i64) -> Option<i64> {
     Some(time.as_microsecond()).filter(|time| *time >= EARLIEST)
 }
 
+/// The same in microseconds.
+pub(crate) fn from_micros(micros: i64) -> Option<i64> {
+    let time = Timestamp::from_microsecond(micros).ok()?;
+    Some(time.as_microsecond()).filter(|time| *time >= EARLIEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! SQL text and rows. Who may see and change what is a condition inside of every
 //! statement here (`scope`), never a check beside it.
 
+mod after;
 mod attempt;
 mod audit;
 mod change;

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::after::{after, behind_row};
 use super::condition::condition;
 use super::order::order;
 use super::scope;
 use super::sql::{Sql, id, kinds, uuid};
 use crate::domain::caller::Caller;
-use crate::domain::filter::{Condition, Filter, Inclusion, Literal};
+use crate::domain::cursor::Cursor;
+use crate::domain::filter::{Condition, Filter, Inclusion, Literal, Order};
 use crate::domain::model::{CHANNEL_ID, Cardinality, Entity, ID, Model, Property, Relation};
 use crate::ports::{Database, Dialect, Error, Kind, Row, Rows, Value, ValueRef};
 
@@ -43,6 +45,12 @@ impl Page {
         self.rows.iter(self.columns.len())
     }
 
+    /// The place behind the last row, in the order that the page was read in.
+    pub(crate) fn end(&self, order: &[Order]) -> Option<Cursor> {
+        let last = self.row(self.rows().len().checked_sub(1)?)?;
+        behind_row(last, &Order::total(order), |key| self.place(key.property))
+    }
+
     fn row(&self, number: usize) -> Option<Row<'_>> {
         self.rows().nth(number)
     }
@@ -70,23 +78,26 @@ impl Related {
     }
 }
 
-/// The rows that a filter asks for. `limit` counts where the filter has none.
+/// The rows that a filter asks for, behind the cursor where there is one. `limit` counts,
+/// and not that of the filter.
 pub(crate) fn page(
     db: &impl Database,
     caller: &Caller,
     model: &'static Model,
     filter: &Filter,
+    cursor: Option<&Cursor>,
     limit: i64,
 ) -> Result<Page, Error> {
-    let columns = columns(filter, None);
+    let order_keys = Order::total(&filter.order);
+    let columns = columns(filter, order_keys.iter().map(|key| key.property));
     let end = |sql: &mut Sql| {
+        if let Some(cursor) = cursor {
+            after(sql, cursor);
+        }
         order(sql, &filter.order);
         sql.bind(
             " LIMIT ? OFFSET ?",
-            [
-                Value::Integer(filter.limit.unwrap_or(limit)),
-                Value::Integer(filter.skip),
-            ],
+            [Value::Integer(limit), Value::Integer(filter.skip)],
         );
     };
     let select = |sql: &mut Sql| {
@@ -255,14 +266,17 @@ fn scoped(
     sql.query(db, kinds)
 }
 
-/// The properties of a filter, and behind them what its relations need.
-fn columns(filter: &Filter, key: Option<&'static Property>) -> Vec<&'static Property> {
+/// The properties of a filter, and behind them what its relations and others need.
+fn columns(
+    filter: &Filter,
+    others: impl IntoIterator<Item = &'static Property>,
+) -> Vec<&'static Property> {
     let mut columns = filter.properties.clone();
     let keys = filter.include.iter().map(|it| match it.relation.kind {
         Cardinality::Many(_) => &ID,
         Cardinality::One(property) => property,
     });
-    for key in keys.chain(key) {
+    for key in keys.chain(others) {
         if !columns.contains(&key) {
             columns.push(key);
         }

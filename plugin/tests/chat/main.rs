@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod conditional;
+mod cursor;
 mod defects;
 mod errors;
 mod faults;
@@ -10,6 +11,7 @@ mod files;
 mod filter;
 mod idempotency;
 mod inclusion;
+mod limits;
 mod matrix;
 mod messages;
 mod openapi;

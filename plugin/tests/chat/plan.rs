@@ -131,3 +131,31 @@ fn one_message_is_a_look_up() {
         "SEARCH m USING INDEX sqlite_autoindex_chat_messages_1 (id=?)",
     );
 }
+
+#[test]
+fn a_page_behind_a_cursor_starts_in_the_range() {
+    let service = scene();
+    let bob = service.user("bob");
+    for (order, bound) in [
+        (json!("createdOn"), "created_on>?"),
+        (json!("createdOn DESC"), "created_on<?"),
+        (json!(["createdOn DESC", "status"]), "created_on<?"),
+    ] {
+        for condition in [json!({"channelId": "big"}), json!({})] {
+            let filter = json!({"where": condition, "order": order, "limit": 20});
+            let path = format!("/messages?filter={}", encoded(&filter));
+            let first = bob.get(&path);
+            let cursor = first.header("x-next-cursor").unwrap();
+            let plan = plan(&bob, &format!("{path}&cursor={cursor}"));
+            let reads = |step: &String| {
+                step.starts_with("SEARCH m USING INDEX chat_messages_by_") && step.contains(bound)
+            };
+            assert!(plan.iter().any(reads), "{filter}: {plan:#?}");
+            // Nothing is sorted, where the order is that of the index.
+            match order.is_string() {
+                true => uses(&plan, bound),
+                false => assert!(!plan.iter().any(|it| it.contains("SCAN")), "{plan:#?}"),
+            }
+        }
+    }
+}

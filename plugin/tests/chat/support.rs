@@ -1,13 +1,13 @@
 //! The ports on an SQLite in memory, and users who talk to the service.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use chat::api::{self, Body, Field, Request, ResponseBody};
+use chat::api::{self, Body, Field, Limits, Request, ResponseBody};
 use chat::ports::{
     Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Rows, Transaction, Value, ValueRef,
+    Rows, Settings, Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef as Stored};
@@ -31,6 +31,9 @@ pub(crate) struct World {
     pub(crate) audit_is_down: Cell<bool>,
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) now: Cell<i64>,
+    /// What the operator set; read before the first request.
+    pub(crate) settings: RefCell<HashMap<&'static str, String>>,
+    limits: OnceCell<Limits>,
     random: Cell<u64>,
 }
 
@@ -66,6 +69,8 @@ impl Service {
             audit_is_down: Cell::new(false),
             log: RefCell::default(),
             now: Cell::new(START),
+            settings: RefCell::default(),
+            limits: OnceCell::new(),
             random: Cell::new(0),
         }))
     }
@@ -153,8 +158,10 @@ impl User {
             world: self.service.0.clone(),
             claims: self.claims.as_ref().map(Json::to_string),
         };
+        let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
         let response = api::handle(
             &ports,
+            *limits,
             Request {
                 method: method.to_owned(),
                 path: path.to_owned(),
@@ -446,6 +453,12 @@ impl Random for Ports {
         let random = &self.world.random;
         random.set(random.get() + 1);
         random.get().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Settings for Ports {
+    fn setting(&self, name: &str) -> Option<String> {
+        self.world.settings.borrow().get(name).cloned()
     }
 }
 

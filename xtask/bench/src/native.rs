@@ -201,6 +201,7 @@ impl Twin {
                     claims,
                     heard,
                 },
+                chat::api::Limits::default(),
                 request,
             )
         })

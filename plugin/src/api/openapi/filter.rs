@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{reference, schema};
+use crate::api::limits::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::domain::filter::{
-    DEFAULT_LIMIT, MAX_CONDITIONS, MAX_DEPTH, MAX_INCLUSION_DEPTH, MAX_INCLUSIONS, MAX_LIMIT,
-    MAX_VALUES, Operator,
+    MAX_CONDITIONS, MAX_DEPTH, MAX_INCLUSION_DEPTH, MAX_INCLUSIONS, MAX_VALUES, Operator,
 };
 use crate::domain::model::{Model, Type};
 use crate::domain::pattern::MAX_CHARS;
@@ -92,8 +92,10 @@ fn filter(model: &'static Model, condition: Option<Value>) -> Value {
         json!({
             "type": "integer",
             "minimum": 1,
-            "default": DEFAULT_LIMIT,
-            "description": format!("Never more than {MAX_LIMIT} come."),
+            "description": format!(
+                "{DEFAULT_LIMIT} where it isn't given, and never more than {MAX_LIMIT} come; the \
+                 operator may have set other numbers."
+            ),
         }),
     );
     let from_zero = json!({ "type": "integer", "minimum": 0, "format": "int64" });

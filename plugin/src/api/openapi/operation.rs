@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{filter, models, reference, response, schema};
+use crate::api::cursor;
 use crate::api::operation::{Action, OPERATIONS, Operation};
 
 pub(super) fn describe(operation: &Operation) -> Value {
@@ -87,7 +88,9 @@ fn references(operation: &Operation) -> Vec<Value> {
         names.push(ID.to_owned());
     }
     match operation.action {
-        Action::List | Action::ListBelow => names.push(format!("{plural}.filter")),
+        Action::List | Action::ListBelow => {
+            names.extend([format!("{plural}.filter"), cursor::PARAMETER.to_owned()]);
+        }
         Action::Find => names.push(format!("{plural}.filter.one")),
         Action::Count | Action::ChangeAll | Action::ChangeBelow | Action::DeleteBelow => {
             names.push(format!("{plural}.where"));
@@ -148,6 +151,19 @@ pub(super) fn parameters() -> Map<String, Value> {
             query("where", filter::condition(model)),
         );
     }
+    add(
+        cursor::PARAMETER,
+        json!({
+            "name": cursor::PARAMETER,
+            "in": "query",
+            "description": format!(
+                "The `{}` of a page: the list goes on behind it, for the same `order` and \
+                 without `skip`.",
+                cursor::HEADER
+            ),
+            "schema": { "type": "string", "pattern": "^[A-Za-z0-9_-]+$" },
+        }),
+    );
     for (name, description) in [
         (
             IF_NONE_MATCH,

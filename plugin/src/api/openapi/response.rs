@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::operation::is_one;
 use super::{reference, schema};
+use crate::api::cursor;
 use crate::api::error::Failure;
-use crate::api::operation::Operation;
+use crate::api::operation::{Action, Operation};
 
 /// What every operation may answer. Of these, the gateway itself answers 406 (no
 /// encoding that the client takes), 408 (a body that doesn't come), and some of the
@@ -51,8 +52,16 @@ fn success(operation: &Operation) -> (&'static str, Value) {
         "content": { "application/json": { "schema": schema } },
     });
     if let (Some(response), "GET") = (response.as_object_mut(), operation.method) {
-        let tag = json!({ "description": "For `If-None-Match`.", "schema": { "type": "string" } });
-        response.insert("headers".to_owned(), json!({ "ETag": tag }));
+        let header = |description: &str| json!({ "description": description, "schema": { "type": "string" } });
+        let mut headers = Map::new();
+        headers.insert("ETag".to_owned(), header("For `If-None-Match`."));
+        if matches!(operation.action, Action::List | Action::ListBelow) {
+            let link = "The next page as `rel=\"next\"`, where this one is full.";
+            headers.insert("Link".to_owned(), header(link));
+            let next = "The `cursor` of the next page, where this one is full.";
+            headers.insert(cursor::HEADER.to_owned(), header(next));
+        }
+        response.insert("headers".to_owned(), headers.into());
     }
     ("200", response)
 }

@@ -4,7 +4,7 @@
 mod condition;
 mod inclusion;
 mod literal;
-mod query;
+pub(crate) mod query;
 mod selection;
 
 use serde_json::{Map, Value, json};
@@ -20,12 +20,6 @@ pub(crate) use selection::{Direction, Order};
 use super::model::{Model, Property};
 use super::violation::{Violation, pointer};
 
-/// The rows of a page when the filter doesn't say.
-pub(crate) const DEFAULT_LIMIT: i64 = 100;
-/// The rows of the largest page. A filter that asks for more gets this many: clients
-/// of the original ask for "all" with some large number.
-pub(crate) const MAX_LIMIT: i64 = 1_000;
-
 /// A filter that makes sense for its model.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Filter {
@@ -35,7 +29,7 @@ pub(crate) struct Filter {
     pub(crate) properties: Vec<&'static Property>,
     /// Empty stands for the model's own order.
     pub(crate) order: Vec<Order>,
-    /// From 1 to `MAX_LIMIT`, or none given.
+    /// At least 1, or none given.
     pub(crate) limit: Option<i64>,
     /// Not negative.
     pub(crate) skip: i64,
@@ -82,17 +76,32 @@ impl Filter {
         }
     }
 
-    /// Reads the parameter `filter` of a query string.
+    /// Reads the parameter `filter` of a query string. Where it asks for more rows than
+    /// `max`, it gets this many: clients of the original ask for "all" with some large
+    /// number.
     pub(crate) fn from_query(
         model: &'static Model,
         query: Option<&str>,
         scope: Scope,
+        max: i64,
     ) -> Result<Self, Refusal> {
         let object = object(query, "filter")?;
         refuse_sibling(query, "where", "filter")?;
         match object {
             None => Ok(Self::new(model)),
-            Some(object) => Self::parse(model, &object, scope, &mut inclusion::Budget::new(), ""),
+            Some(object) => {
+                let mut budget = inclusion::Budget::new();
+                let mut filter = Self::parse(model, &object, scope, &mut budget, "")?;
+                filter.cap(max);
+                Ok(filter)
+            }
+        }
+    }
+
+    fn cap(&mut self, max: i64) {
+        self.limit = self.limit.map(|limit| limit.min(max));
+        for inclusion in &mut self.include {
+            inclusion.filter.cap(max);
         }
     }
 
@@ -113,8 +122,9 @@ impl Filter {
                     .map(|condition| filter.condition = Some(condition)),
                 "fields" => selection::fields(model, value, &path).map(|it| filter.properties = it),
                 "order" => selection::order(model, value, &path).map(|it| filter.order = it),
-                "limit" => selection::at_least(value, &path, 1)
-                    .map(|limit| filter.limit = Some(limit.min(MAX_LIMIT))),
+                "limit" => {
+                    selection::at_least(value, &path, 1).map(|limit| filter.limit = Some(limit))
+                }
                 "skip" => selection::at_least(value, &path, 0).map(|skip| filter.skip = skip),
                 "offset" => selection::at_least(value, &path, 0).map(|it| offset = it),
                 "include" => {

@@ -49,9 +49,24 @@ pub(super) fn parameter(query: &str, name: &str) -> Result<Option<Value>, String
     }
 }
 
+/// The text of a parameter that is no JSON; None when it isn't there.
+pub(crate) fn text(query: &str, name: &str) -> Result<Option<String>, String> {
+    let mut found = None;
+    for pair in query.split('&').filter(|pair| names(pair, name)) {
+        let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
+        if decode(key)? != name {
+            return Err("The parameter takes no brackets".to_owned());
+        }
+        if found.replace(decode(text)?).is_some() {
+            return Err("The parameter is given twice".to_owned());
+        }
+    }
+    Ok(found)
+}
+
 /// Whether the parameter is there in either form, be it empty. Keys that are no UTF-8
 /// are no parameter's: [`parameter`] has refused them.
-pub(super) fn names(query: &str, name: &str) -> bool {
+pub(crate) fn names(query: &str, name: &str) -> bool {
     query.split('&').any(|pair| {
         let key = pair.split_once('=').map_or(pair, |(key, _)| key);
         decode(key).is_ok_and(|key| {
@@ -208,6 +223,25 @@ mod tests {
     fn an_absent_or_empty_parameter_is_none() {
         for query in ["", "a=1", "filter", "filter=", "filter=+", "where={}"] {
             assert_eq!(parameter(query, "filter"), Ok(None), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_given_once() {
+        for (query, wanted) in [
+            ("", None),
+            ("cursors=1&a=cursor", None),
+            ("cursor", Some("")),
+            ("a=1&%63ursor=%41b&c", Some("Ab")),
+        ] {
+            assert_eq!(
+                text(query, "cursor"),
+                Ok(wanted.map(str::to_owned)),
+                "{query}"
+            );
+        }
+        for bad in ["cursor=a&cursor=a", "cursor[a]=1", "cursor=%ff"] {
+            assert!(text(bad, "cursor").is_err(), "{bad}");
         }
     }
 

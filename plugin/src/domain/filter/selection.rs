@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::literal;
-use crate::domain::model::{Model, Property};
+use crate::domain::model::{CREATED_ON, ID, Model, Property};
 use crate::domain::violation::{Violation, shortened};
 
 /// One key that rows are sorted by.
@@ -18,6 +18,39 @@ pub(crate) struct Order {
 pub(crate) enum Direction {
     Ascending,
     Descending,
+}
+
+impl Order {
+    const OLDEST_FIRST: Self = Self {
+        property: &CREATED_ON,
+        direction: Direction::Ascending,
+    };
+
+    /// The keys of an order in which no two rows are equal. The id comes last, and goes
+    /// the way of the key before it: then one index serves both, forwards or backwards.
+    /// What is behind the id, or there for the second time, decides nothing and is left
+    /// out. No key at all stands for the oldest first.
+    pub(crate) fn total(keys: &[Self]) -> Vec<Self> {
+        let keys = match keys {
+            [] => &[Self::OLDEST_FIRST],
+            keys => keys,
+        };
+        let mut total: Vec<Self> = Vec::with_capacity(keys.len() + 1);
+        for key in keys {
+            if !total.iter().any(|it| it.property == key.property) {
+                total.push(*key);
+            }
+            if *key.property == ID {
+                return total;
+            }
+        }
+        let direction = total.last().unwrap_or(&Self::OLDEST_FIRST).direction;
+        total.push(Self {
+            property: &ID,
+            direction,
+        });
+        total
+    }
 }
 
 /// Three forms: `{"a": true}` and `["a"]` name what is wanted, `{"a": false}` what is
@@ -172,6 +205,25 @@ mod tests {
         ] {
             assert!(names(&bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_total_order_ends_with_the_id() {
+        let total = |texts: &[&str]| {
+            let keys = order(&MESSAGE, &json!(texts), "/order").unwrap();
+            let name = |it: &Order| match it.direction {
+                Direction::Ascending => it.property.name.to_owned(),
+                Direction::Descending => format!("-{}", it.property.name),
+            };
+            Order::total(&keys).iter().map(name).collect::<Vec<_>>()
+        };
+        assert_eq!(total(&[]), ["createdOn", "id"]);
+        assert_eq!(total(&["body DESC"]), ["-body", "-id"]);
+        assert_eq!(
+            total(&["body DESC", "status", "body"]),
+            ["-body", "status", "id"]
+        );
+        assert_eq!(total(&["status", "id DESC", "body"]), ["status", "-id"]);
     }
 
     #[test]

@@ -135,6 +135,13 @@ impl ports::Random for Ports<'_> {
     }
 }
 
+/// Nothing is set: the service's own defaults are measured.
+impl ports::Settings for Ports<'_> {
+    fn setting(&self, _name: &str) -> Option<String> {
+        None
+    }
+}
+
 impl ports::Log for Ports<'_> {
     fn log(&self, _level: Level, message: &str) {
         eprintln!("{message}");
