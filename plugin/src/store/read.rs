@@ -109,7 +109,7 @@ pub(crate) fn page(
         model,
         filter.condition.as_ref(),
         (&select, &end),
-        &kinds(&columns),
+        (Yield::Rows, &kinds(&columns)),
     )?;
     complete(db, caller, filter, columns, rows)
 }
@@ -130,7 +130,7 @@ pub(crate) fn count(
         model,
         wanted,
         (&select, &|_| {}),
-        &[Kind::Integer],
+        (Yield::Count, &[Kind::Integer]),
     )?;
     let count = match rows.first().map(|row| row.get(0)) {
         Some(ValueRef::Integer(count)) => u64::try_from(count).ok(),
@@ -201,6 +201,13 @@ fn find_statement(
 
 type Part<'a> = &'a dyn Fn(&mut Sql);
 
+/// What a statement brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Yield {
+    Rows,
+    Count,
+}
+
 /// What the caller may see, and of that what the caller asks for.
 ///
 /// A condition that names a channel is answered for the members of it, as a range of an
@@ -213,7 +220,7 @@ fn scoped(
     model: &'static Model,
     wanted: Option<&Condition>,
     (select, end): (Part<'_>, Part<'_>),
-    kinds: &[Kind],
+    (yields, kinds): (Yield, &[Kind]),
 ) -> Result<Rows, Error> {
     let dialect = || db.dialect();
     let channel = wanted
@@ -223,9 +230,11 @@ fn scoped(
         let mut sql = Sql::new("SELECT ");
         select(&mut sql);
         sql.push(" FROM ").push(model.table).push(" AS m WHERE ");
-        match model.entity {
-            Entity::Message => scope::visible_of_many(&mut sql, caller),
-            Entity::Recipient | Entity::File => scope::visible(&mut sql, caller, model),
+        match (model.entity, yields) {
+            (Entity::Message, Yield::Count) => scope::visible_of_many(&mut sql, caller),
+            // A page ends soon, and PostgreSQL walks the index of its order only when the
+            // membership is looked up for each message.
+            _ => scope::visible(&mut sql, caller, model),
         }
         if let Some(wanted) = wanted {
             sql.push(" AND ");
@@ -247,13 +256,14 @@ fn scoped(
     scope::in_channel_of_member(&mut sql, caller, channel);
     ask(&mut sql);
     let rows = sql.query(db, kinds)?;
-    let nothing = match kinds {
-        [Kind::Integer] => rows
-            .first()
-            .is_some_and(|row| row.get(0) == ValueRef::Integer(0)),
-        _ => false,
+    let found = match yields {
+        Yield::Rows => !rows.is_empty(),
+        Yield::Count => {
+            let count = rows.first().map(|row| row.get(0));
+            count.is_some_and(|count| count != ValueRef::Integer(0))
+        }
     };
-    if !rows.is_empty() && !nothing {
+    if found {
         return Ok(rows);
     }
     let mut sql = Sql::new("SELECT ");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Service, User};
+use crate::support::{Service, User, encoded};
 
 /// Five messages, a millisecond apart.
 fn scene() -> User {
@@ -231,4 +231,15 @@ fn pages_fit_together() {
         seen.dedup();
         assert_eq!(seen.len(), 30);
     }
+}
+
+/// A page of one number looks like a count, and a status of 0 like none.
+#[test]
+fn a_page_may_show_nothing_but_a_number() {
+    let service = Service::new();
+    let ann = service.user("ann");
+    ann.say("c", "x");
+    let filter = json!({"where": {"channelId": "c"}, "fields": ["status"]});
+    let page = ann.read(&format!("/messages?filter={}", encoded(&filter)));
+    assert_eq!(page, json!([{"status": 0}]));
 }
