@@ -130,6 +130,8 @@ fn message_seen(
     alias: &'static str,
     member: impl FnOnce(&mut Sql),
 ) {
+    // With an offset PostgreSQL looks one row up for each message, and doesn't hash all
+    // rows of the caller first.
     live(sql, caller, alias);
     sql.push(" AND (");
     member(sql);
@@ -147,7 +149,7 @@ fn message_seen(
             ],
         )
         .push(alias)
-        .push(".id))");
+        .push(".id LIMIT 1 OFFSET 0))");
 }
 
 /// Live messages of one channel, for its members: a range of an index, or nothing at once.
