@@ -130,8 +130,6 @@ fn message_seen(
     alias: &'static str,
     member: impl FnOnce(&mut Sql),
 ) {
-    // With an offset PostgreSQL looks one row up for each message, and doesn't hash all
-    // rows of the caller first.
     live(sql, caller, alias);
     sql.push(" AND (");
     member(sql);
@@ -149,7 +147,7 @@ fn message_seen(
             ],
         )
         .push(alias)
-        .push(".id LIMIT 1 OFFSET 0))");
+        .push(".id))");
 }
 
 /// Live messages of one channel, for its members: a range of an index, or nothing at once.
