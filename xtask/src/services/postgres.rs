@@ -62,6 +62,10 @@ fn serve(programs: &Programs) -> Result<Server> {
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "max_connections=300",
+            // As delivered it is 128 MiB: the large table of the measurements would be
+            // compared with the system's file cache, not with the small one. Taken from
+            // the system only as it fills.
+            "shared_buffers=1GB",
         ] {
             command.args(["-c", setting]);
         }
