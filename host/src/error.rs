@@ -46,6 +46,9 @@ pub enum Cause {
     /// The plugin could not answer.
     #[error(transparent)]
     Plugin(#[from] Failure),
+    /// No version of the plugin serves.
+    #[error("no version of the plugin serves")]
+    NoVersion,
     /// The plugin answered with something that is no HTTP response.
     #[error("the plugin's answer is not valid: {0}")]
     Malformed(String),
@@ -86,6 +89,11 @@ impl Cause {
                 S::SERVICE_UNAVAILABLE,
                 UNAVAILABLE,
                 "Shutting down, try again",
+            ),
+            Self::NoVersion | Self::Plugin(Failure::Retired) => (
+                S::SERVICE_UNAVAILABLE,
+                UNAVAILABLE,
+                "The service is being changed, try again",
             ),
             Self::BodyTooLarge(_) => (
                 S::PAYLOAD_TOO_LARGE,
@@ -139,7 +147,8 @@ impl Cause {
             Self::Overload
             | Self::ShuttingDown
             | Self::Token(TokenError::NoKeys)
-            | Self::Plugin(Failure::Busy) => {
+            | Self::NoVersion
+            | Self::Plugin(Failure::Busy | Failure::Retired) => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             Self::Token(_) => {

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 #[expect(missing_docs, reason = "generated; wit/ has the documentation")]
 pub mod contract;
+pub mod deployment;
 pub mod error;
 pub mod gateway;
 pub mod lifecycle;
@@ -20,19 +21,21 @@ pub mod server;
 pub mod telemetry;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 
-use crate::admin::{Admin, Health};
+use crate::admin::{Admin, Api, Health};
 use crate::auth::Verifier;
 use crate::capability::sql::Database;
 use crate::config::Config;
+use crate::deployment::{ChangeError, Service, SignatureError, Signatures, Store};
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
-use crate::plugin::{Engine, Loaded, Plugin};
+use crate::plugin::{Engine, Loaded};
 
 /// Why a gateway does not start. Nothing is bound any more when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +57,11 @@ pub enum StartError {
         /// Its name.
         name: String,
         /// Why.
-        source: plugin::StartError,
+        source: ChangeError,
     },
+    /// A key for the signatures of components can't be used.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The database can't be reached.
     #[error(transparent)]
     Database(#[from] capability::sql::ConnectError),
@@ -84,6 +90,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<Running, StartError>> 
 
 async fn assemble(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::new(&config.auth)?;
+    let signatures = Arc::new(Signatures::new(&config.deploy)?);
     let shutdown = Shutdown::default();
 
     // Compilation takes seconds when the cache is cold, and the database may still be
@@ -104,45 +111,53 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         apply,
     )
     .await?;
-    let mut plugins = Vec::new();
+    let store = Store::new(database.clone());
+    let mut services = Vec::new();
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
             continue;
         };
-        let failed = |source: plugin::StartError| StartError::Plugin {
-            name: name.clone(),
-            source,
-        };
-        let migrations = loaded
-            .migrations(&engine, database.dialect())
-            .await
-            .map_err(|error| failed(error.into()))?;
-        migrate::at_start(&database, &name, &migrations, apply).await?;
-        let plugin = Plugin::start(&engine, &name, &loaded, settings.clone(), database.clone())
-            .await
-            .map_err(failed)?;
-        tracing::info!(
-            plugin = name,
-            version = plugin.identity().version,
-            mount = settings.mount,
-            "serving"
+        let service = Service::new(
+            name.clone(),
+            settings.clone(),
+            config.deploy.clone(),
+            engine.clone(),
+            database.clone(),
+            store.clone(),
+            Arc::clone(&signatures),
         );
-        plugins.push(Arc::new(plugin));
+        let signature = signature_beside(&settings.file);
+        service
+            .open(loaded, signature.as_deref(), apply)
+            .await
+            .map_err(|error| match error {
+                ChangeError::Migrate(error) => StartError::Migrate(error),
+                source => StartError::Plugin {
+                    name: name.clone(),
+                    source,
+                },
+            })?;
+        for identity in service.serving() {
+            tracing::info!(
+                plugin = name,
+                version = identity.version,
+                mount = settings.mount,
+                "serving"
+            );
+        }
+        services.push(Arc::new(service));
     }
 
     let health = Health {
         database: database.clone(),
-        plugins: plugins
-            .iter()
-            .map(|plugin| plugin.identity().clone())
-            .collect(),
+        plugins: services.clone(),
         shutdown: shutdown.clone(),
     };
     let (listener, addr) = listen(config.server.listen).await?;
     let (admin_listener, admin_addr) = listen(config.admin.listen).await?;
     let limits = Arc::new(config.server);
     let gateway = Gateway::new(
-        Mounts::new(plugins),
+        Mounts::new(services.iter().cloned()),
         verifier,
         Arc::clone(&limits),
         shutdown.clone(),
@@ -153,11 +168,18 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Arc::clone(&limits),
         shutdown.clone(),
     ));
+    shutdown.spawn(deployment::watch(
+        services.clone(),
+        store,
+        config.deploy.follow_interval,
+        shutdown.clone(),
+    ));
+    let api = Api::new(services, &config.admin, &config.deploy);
     // Probes must answer while the process drains, so this listener ends with it.
     let admin_shutdown = Shutdown::default();
     admin_shutdown.spawn(server::serve(
         admin_listener,
-        Arc::new(Admin::new(health)),
+        Arc::new(Admin::new(health, api)),
         Arc::clone(&limits),
         admin_shutdown.clone(),
     ));
@@ -186,12 +208,19 @@ async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loade
                 Ok(loaded) => Ok((name, loaded)),
                 Err(error) => Err(StartError::Plugin {
                     name,
-                    source: error.into(),
+                    source: ChangeError::Load(error),
                 }),
             })
             .collect()
     })
     .await?
+}
+
+/// The signature of a component's file, which is beside it if there is one.
+fn signature_beside(file: &Path) -> Option<Vec<u8>> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".sig");
+    std::fs::read(Path::new(&beside)).ok()
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

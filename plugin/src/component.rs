@@ -169,6 +169,18 @@ impl lifecycle::Guest for Chat {
             })
             .collect()
     }
+
+    fn smoke() -> Vec<lifecycle::SmokeRequest> {
+        let requests = api::smoke().into_iter();
+        requests
+            .map(|it| lifecycle::SmokeRequest {
+                method: "GET".to_owned(),
+                target: it.target.to_owned(),
+                claims: it.claims.map(str::to_owned),
+                status: it.status,
+            })
+            .collect()
+    }
 }
 
 /// The name of the one task.

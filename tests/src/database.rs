@@ -13,7 +13,9 @@ use gateway::config;
 pub use gateway::contract::sql::Dialect;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, PgConnection, Row, SqliteConnection,
+};
 use tempfile::TempDir;
 
 /// A test for each of the three databases, from `async fn name(database: TestDatabase)`.
@@ -121,6 +123,54 @@ impl TestDatabase {
             .unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// A new SQLite database.
+    ///
+    /// # Panics
+    /// When no folder can be made.
+    pub async fn sqlite() -> Self {
+        Self::fresh(Dialect::Sqlite).await
+    }
+
+    /// The same database once more, for a second gateway on it; it lives as long as the
+    /// first.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            dialect: self.dialect,
+            server: None,
+            _folder: None,
+        }
+    }
+
+    /// The rows of any SQL past the host, whose columns are texts.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn texts(&self, sql: &str) -> Vec<Vec<String>> {
+        rows(self.dialect, &self.config.url, sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The columns of a table.
+    ///
+    /// # Panics
+    /// When it can't be asked.
+    pub async fn columns(&self, table: &str) -> Vec<String> {
+        let sql = match self.dialect {
+            Dialect::Sqlite => format!("SELECT name FROM pragma_table_info('{table}')"),
+            Dialect::Postgres => format!(
+                "SELECT column_name::text FROM information_schema.columns WHERE table_name = '{table}'"
+            ),
+            Dialect::Mysql => format!(
+                "SELECT column_name FROM information_schema.columns \
+                 WHERE table_name = '{table}' AND table_schema = DATABASE()"
+            ),
+        };
+        self.texts(&sql).await.into_iter().flatten().collect()
+    }
+
     /// The text for this kind of database.
     pub fn pick<'a>(&self, sqlite: &'a str, postgres: &'a str, mysql: &'a str) -> &'a str {
         match self.dialect {
@@ -197,5 +247,28 @@ async fn run(dialect: Dialect, url: &str, sql: &str) -> Result<(), sqlx::Error> 
             sql.execute(&mut connection).await?;
             connection.close().await
         }
+    }
+}
+
+async fn rows(dialect: Dialect, url: &str, sql: &str) -> Result<Vec<Vec<String>>, sqlx::Error> {
+    macro_rules! texts {
+        ($connection:ty) => {{
+            let mut connection = <$connection>::connect(url).await?;
+            let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+                .fetch_all(&mut connection)
+                .await?;
+            rows.iter()
+                .map(|row| {
+                    (0..row.len())
+                        .map(|index| row.try_get_unchecked(index))
+                        .collect()
+                })
+                .collect()
+        }};
+    }
+    match dialect {
+        Dialect::Sqlite => texts!(SqliteConnection),
+        Dialect::Postgres => texts!(PgConnection),
+        Dialect::Mysql => texts!(MySqlConnection),
     }
 }

@@ -15,6 +15,7 @@ pub mod database;
 pub mod process;
 pub mod server;
 pub mod token;
+pub mod versions;
 
 use std::path::PathBuf;
 

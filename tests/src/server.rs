@@ -23,6 +23,9 @@ pub struct Server {
     data: TempDir,
 }
 
+/// The operator's token of every gateway here.
+pub const OPERATOR: &str = "the-operators-token-of-the-tests";
+
 /// How long any answer may take before the test fails.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -100,6 +103,25 @@ impl Server {
     /// A GET without a token.
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
+    }
+
+    /// A request of the operator's API.
+    pub fn operate(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.admin()))
+            .bearer_auth(OPERATOR)
+    }
+
+    /// Adds a version of a plugin; status and answer.
+    pub async fn deploy(&self, plugin: &str, query: &str, component: Vec<u8>) -> (u16, Value) {
+        let path = format!("/v1/plugins/{plugin}/versions?{query}");
+        answer(self.operate(Method::POST, &path).body(component)).await
+    }
+
+    /// Changes which version serves; status and answer.
+    pub async fn activate(&self, plugin: &str, body: &Value) -> (u16, Value) {
+        let path = format!("/v1/plugins/{plugin}/activate");
+        answer(self.operate(Method::POST, &path).body(body.to_string())).await
     }
 
     /// What `user` of `tenant` may send; see [`token::of`].
@@ -210,6 +232,7 @@ pub fn config(
         ("GATEWAY_AUTH_SECRET".to_owned(), token::SECRET.to_owned()),
         ("GATEWAY_SERVER_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
         ("GATEWAY_ADMIN_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+        ("GATEWAY_ADMIN_TOKEN".to_owned(), OPERATOR.to_owned()),
         ("GATEWAY_DATA".to_owned(), data.path().display().to_string()),
     ];
     for (name, mount) in plugins {

@@ -50,7 +50,7 @@ async fn pending_then_applied_then_nothing(database: TestDatabase) {
     let plan = gateway.migrate(&["plan"], &on).await;
     assert_eq!(
         (plan.code, plan.err.as_str()),
-        (Some(1), "gateway: 3 migrations are pending\n")
+        (Some(1), "gateway: 4 migrations are pending\n")
     );
     assert!(
         plan.out.starts_with("-- gateway 0001 audit\n"),
@@ -66,12 +66,12 @@ async fn pending_then_applied_then_nothing(database: TestDatabase) {
     assert!(gateway.is_empty(), "a plan makes nothing");
 
     let status = gateway.migrate(&["status"], &on).await.ok();
-    assert_eq!(status.matches(" pending").count(), 3, "{status}");
+    assert_eq!(status.matches(" pending").count(), 4, "{status}");
 
     let up = gateway.migrate(&["up"], &on).await.ok();
     assert_eq!(
         up,
-        "gateway: applied 0001 audit\nmisfit: applied 0001 rows\nmisfit: applied 0002 kinds\n"
+        "gateway: applied 0001 audit\ngateway: applied 0002 deployments\nmisfit: applied 0001 rows\nmisfit: applied 0002 kinds\n"
     );
     let again = gateway.migrate(&["up"], &on).await.ok();
     assert_eq!(
@@ -87,7 +87,7 @@ async fn pending_then_applied_then_nothing(database: TestDatabase) {
     let json = gateway.migrate(&["status", "--json"], &on).await.ok();
     let list: Value = serde_json::from_str(&json).expect("JSON");
     let list = list.as_array().expect("a list");
-    assert_eq!(list.len(), 3);
+    assert_eq!(list.len(), 4);
     for one in list {
         assert_eq!(one.get("state"), Some(&Value::from("ok")), "{one}");
         assert!(one.get("appliedAt").is_some_and(Value::is_string), "{one}");
@@ -112,7 +112,7 @@ async fn a_database_that_is_not_there_is_all_pending_and_stays_away() {
     let plan = gateway.migrate(&["plan"], &[]).await;
     assert_eq!(plan.code, Some(1), "{}", plan.err);
     let status = gateway.migrate(&["status"], &[]).await.ok();
-    assert_eq!(status.matches(" pending").count(), 3, "{status}");
+    assert_eq!(status.matches(" pending").count(), 4, "{status}");
     assert!(gateway.is_empty());
 }
 
@@ -120,7 +120,7 @@ async fn a_database_that_is_not_there_is_all_pending_and_stays_away() {
 async fn export_writes_each_file_once() {
     let gateway = Gateway::new();
     let out = gateway.migrate(&["export", "sql"], &[]).await.ok();
-    assert!(out.starts_with("9 files written to "), "{out}");
+    assert!(out.starts_with("12 files written to "), "{out}");
     let file = gateway.path().join("sql/misfit/postgres/0001_rows.sql");
     let text = fs::read_to_string(&file).expect("the file");
     assert!(text.starts_with("CREATE TABLE misfit_rows"), "{text}");
@@ -153,7 +153,7 @@ async fn export_writes_each_file_once() {
         .migrate(&["export", "sql", "--force", "--dialect", "postgres"], &[])
         .await
         .ok();
-    assert!(forced.starts_with("2 files written"), "{forced}");
+    assert!(forced.starts_with("3 files written"), "{forced}");
     assert_eq!(fs::read_to_string(&file).expect("the file"), text);
     assert!(!gateway.path().join("sql/gateway/sqlite").exists());
 }
@@ -163,7 +163,7 @@ async fn the_installers_variables_are_honoured() {
     let gateway = Gateway::new();
     let mysql = [("MYSQL_MIGRATION", "true")];
     let out = gateway.migrate(&["export", "only"], &mysql).await.ok();
-    assert!(out.starts_with("3 files written"), "{out}");
+    assert!(out.starts_with("4 files written"), "{out}");
     assert!(gateway.path().join("only/misfit/mysql").is_dir());
     let contradiction = [("MYSQL_MIGRATION", "true"), ("DB_HOST", "db")];
     let refused = gateway.migrate(&["up"], &contradiction).await;
@@ -177,7 +177,7 @@ async fn the_installers_variables_are_honoured() {
         .await
         .ok();
     assert!(
-        up.starts_with("MISFIT_MIGRATION_COPY: 3 files written to "),
+        up.starts_with("MISFIT_MIGRATION_COPY: 4 files written to "),
         "{up}"
     );
     assert!(

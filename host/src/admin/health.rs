@@ -1,13 +1,14 @@
 //! Whether the process lives, and whether it should get traffic.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::capability::sql::{Database, Pulse};
+use crate::deployment::Service;
 use crate::lifecycle::Shutdown;
-use crate::plugin::Identity;
 
 /// How long the database may take to answer a probe.
 const PROBE: Duration = Duration::from_secs(1);
@@ -18,7 +19,7 @@ pub struct Health {
     /// The database that the plugins use.
     pub database: Database,
     /// The plugins that serve.
-    pub plugins: Vec<Identity>,
+    pub plugins: Vec<Arc<Service>>,
     /// A process that ends takes no new traffic.
     pub shutdown: Shutdown,
 }
@@ -51,7 +52,8 @@ impl Health {
         let plugins: Value = self
             .plugins
             .iter()
-            .map(|plugin| json!({ "name": plugin.name, "version": plugin.version }))
+            .flat_map(|plugin| plugin.serving())
+            .map(|it| json!({ "name": it.name, "version": it.version }))
             .collect();
         Report {
             status: if ready {

@@ -1,5 +1,6 @@
 //! The operator's listener.
 
+mod api;
 mod health;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response};
 
+pub use api::{Activate, Api, RollBack};
 pub use health::Health;
 
 use crate::error::{Cause, JSON};
@@ -19,13 +21,14 @@ use crate::server::{Body, Handler};
 #[derive(Debug)]
 pub struct Admin {
     health: Health,
+    api: Api,
 }
 
 impl Admin {
-    /// An operator's listener that reports `health`.
+    /// An operator's listener that reports `health` and offers `api`.
     #[must_use]
-    pub fn new(health: Health) -> Self {
-        Self { health }
+    pub fn new(health: Health, api: Api) -> Self {
+        Self { health, api }
     }
 }
 
@@ -34,6 +37,9 @@ impl Handler for Admin {
         let report = match request.uri().path() {
             "/healthz" => Health::alive(),
             "/readyz" => self.health.ready().await,
+            path if path == "/openapi.json" || path.starts_with("/v1/") => {
+                return self.api.answer(request).await;
+            }
             _ => return Cause::NotFound.into_response(),
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -37,6 +37,29 @@ pub struct Claims {
     pub tenant: Option<String>,
 }
 
+impl Claims {
+    /// Claims that no token carried, for a request that the gateway itself makes of a
+    /// plugin before it serves.
+    ///
+    /// # Errors
+    /// They are no object, or one that would be refused in a token.
+    pub fn for_check(text: &str) -> Result<Arc<Self>, TokenError> {
+        let claims = json::object(text.as_bytes())?;
+        Ok(Arc::new(Self::of(claims)?))
+    }
+
+    fn of(claims: Map<String, Value>) -> Result<Self, TokenError> {
+        let actor = ACTOR.iter().find_map(|name| present(&claims, name));
+        Ok(Self {
+            actor: actor.map(|value| id(value, "actor")).transpose()?,
+            tenant: present(&claims, TENANT)
+                .map(|value| id(value, "tenant"))
+                .transpose()?,
+            json: Value::Object(claims).to_string(),
+        })
+    }
+}
+
 /// The claims of a token whose signature is good, and when they hold.
 pub(super) struct Verified {
     pub(super) claims: Arc<Claims>,
@@ -75,14 +98,7 @@ impl Verified {
         if let Some(audience) = &rules.audience {
             check_audience(&claims, audience)?;
         }
-        let present = ACTOR.iter().find_map(|name| present(&claims, name));
-        let claims = Claims {
-            actor: present.map(|value| id(value, "actor")).transpose()?,
-            tenant: self::present(&claims, TENANT)
-                .map(|value| id(value, "tenant"))
-                .transpose()?,
-            json: Value::Object(claims).to_string(),
-        };
+        let claims = Claims::of(claims)?;
         Ok(Self {
             claims: Arc::new(claims),
             times,

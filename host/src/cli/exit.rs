@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::auth::MintError;
 use crate::capability::sql::ConnectError;
 use crate::config::ConfigError;
+use crate::deployment::ChangeError;
 use crate::plugin::LoadError;
 use crate::{StartError, migrate};
 
@@ -96,7 +97,11 @@ impl From<LoadError> for Failed {
 impl From<StartError> for Failed {
     fn from(error: StartError) -> Self {
         let exit = match &error {
-            StartError::Key(_) => Exit::Usage,
+            StartError::Key(_) | StartError::Signature(_) => Exit::Usage,
+            StartError::Plugin {
+                source: ChangeError::Store(_),
+                ..
+            } => Exit::Unavailable,
             StartError::Plugin { .. } => Exit::Plugin,
             StartError::Listen { .. } => Exit::Unavailable,
             StartError::Migrate(error) => of_migration(error),

@@ -10,8 +10,10 @@ use crate::config::{Config, Draft, Environment, Flags};
 
 mod audit;
 mod config;
+mod deploy;
 mod exit;
 mod migrate;
+mod operator;
 mod plugin;
 mod progress;
 mod scratch;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::deploy::{Activate, Deploy, DrainStatus, List, Remove, Rollback};
 use super::exit::{Exit, Failed};
 use super::scratch::Scratch;
 use super::task::{Run, Tasks};
@@ -14,7 +15,7 @@ use crate::config;
 use crate::contract::sql::Dialect;
 use crate::plugin::{Engine, Inspection, inspect};
 
-/// Look at plugins, and run their long work.
+/// Deploy, swap and look at plugins, and run their long work.
 #[derive(Debug, Args)]
 pub(super) struct Plugin {
     #[command(subcommand)]
@@ -23,6 +24,12 @@ pub(super) struct Plugin {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Deploy(Deploy),
+    List(List),
+    Activate(Activate),
+    Rollback(Rollback),
+    DrainStatus(DrainStatus),
+    Remove(Remove),
     Inspect(Inspect),
     Tasks(Tasks),
     Run(Run),
@@ -49,6 +56,12 @@ struct Inspect {
 impl Plugin {
     pub(super) fn run(self) -> Result<(), Failed> {
         match self.command {
+            Command::Deploy(deploy) => deploy.run(),
+            Command::List(list) => list.run(),
+            Command::Activate(activate) => activate.run(),
+            Command::Rollback(rollback) => rollback.run(),
+            Command::DrainStatus(status) => status.run(),
+            Command::Remove(remove) => remove.run(),
             Command::Inspect(inspect) => inspect.run(),
             Command::Tasks(tasks) => tasks.run(),
             Command::Run(run) => run.run(),

@@ -7,11 +7,14 @@ use toml::Value;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Algorithm, Key, file};
+use super::{Algorithm, Key, Secret, file};
 use crate::auth::key::VerifyingKey;
 
 /// HS256 with a shorter secret is weaker than its hash.
 const GOOD_SECRET: usize = 32;
+
+/// A shorter token of the operator may be guessed.
+const GOOD_TOKEN: usize = 16;
 
 /// Keys without an id of one algorithm: each is tried against every token that the ones
 /// before it did not sign.
@@ -64,6 +67,31 @@ pub(super) fn assemble(
     }
     few_are_nameless(&layers.name("auth.keys"), &keys)?;
     Ok(keys)
+}
+
+/// The operator's token; empty when nothing is configured.
+pub(super) fn admin_token(layers: &Layers) -> Result<Secret, ConfigError> {
+    let (key, token) = if let Some(token) = layers.text("admin.token") {
+        ("admin.token", token.to_owned())
+    } else if let Some(path) = layers.text("admin.token_file") {
+        let place = layers.name("admin.token_file");
+        let bytes = read_secret(&place, Path::new(path))?;
+        (
+            "admin.token_file",
+            String::from_utf8_lossy(&bytes).into_owned(),
+        )
+    } else {
+        return Ok(Secret::default());
+    };
+    if token.len() < GOOD_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ConfigError::Conflict {
+            place: layers.name(key),
+            reason: format!(
+                "it must have at least {GOOD_TOKEN} characters, letters, digits and signs"
+            ),
+        });
+    }
+    Ok(Secret(token))
 }
 
 fn key(place: &str, entry: Value, warnings: &mut Vec<String>) -> Result<Key, ConfigError> {

@@ -11,7 +11,8 @@ use super::env::Environment;
 use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
-use super::{Admin, Auth, Config, Database, Installer, Log, Migrate, Plugin, Server};
+use super::secret::{SECRET_FILE, TOKEN_FILE};
+use super::{Admin, Auth, Config, Database, Deploy, Installer, Log, Migrate, Plugin, Server};
 use super::{check, database_url, file, installer, key_sources, keys, original, secret, settings};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -105,6 +106,7 @@ impl Draft {
         check::plugins_have_files(&layers)?;
         let mut config = place(&layers, url, keys_url)?;
         config.auth.keys = keys;
+        config.admin.token = keys::admin_token(&layers)?;
         config.installer = installer;
         config.warnings = warnings;
         check::together(&mut config, &layers)?;
@@ -128,12 +130,16 @@ impl Draft {
         })?;
         secret::make_folder(&config.data)?;
         if config.auth.has_no_keys() {
-            let material = secret::ensure(&config.data, &mut config.warnings)?;
+            let material = secret::ensure(&config.data, SECRET_FILE, &mut config.warnings)?;
             config.auth.keys.push(super::Key {
                 id: None,
                 algorithm: super::Algorithm::Hs256,
                 material,
             });
+        }
+        if config.admin.token.0.is_empty() {
+            let token = secret::ensure(&config.data, TOKEN_FILE, &mut config.warnings)?;
+            config.admin.token = super::Secret(String::from_utf8_lossy(&token).into_owned());
         }
         Ok(config)
     }
@@ -181,6 +187,7 @@ struct Tree {
     data: PathBuf,
     server: Server,
     admin: Admin,
+    deploy: Deploy,
     database: Database,
     migrate: Migrate,
     auth: Auth,
@@ -198,6 +205,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             // Their content is placed, not their names.
             "auth.secret" | "auth.secret_file" | "auth.keys" => {}
             "database.url_file" | "auth.database.url_file" => {}
+            "admin.token" | "admin.token_file" => {}
             // A table alone is nothing to read from; see `key_sources`.
             "auth.database.table" if keys_url.is_none() => {}
             key => insert(&mut tree, key, known.canonical.clone()),
@@ -225,6 +233,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
     Ok(Config {
         server: tree.server,
         admin: tree.admin,
+        deploy: tree.deploy,
         data: tree.data,
         database: tree.database,
         migrate: tree.migrate,

@@ -43,7 +43,7 @@ pub use installer::Installer;
 pub use kind::{Item, Kind};
 pub use load::Draft;
 pub use print::defaults;
-pub use secret::SECRET_FILE;
+pub use secret::{SECRET_FILE, TOKEN_FILE};
 pub use settings::{SETTINGS, Setting};
 
 /// Everything, validated.
@@ -57,6 +57,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The database that the gateway and its plugins share.
     pub database: Database,
+    /// How versions of plugins take over from each other.
+    pub deploy: Deploy,
     /// How the schemas of the gateway and its plugins are kept up to date.
     pub migrate: Migrate,
     /// How bearer tokens are verified.
@@ -143,6 +145,38 @@ pub struct Compression {
 pub struct Admin {
     /// Where to listen; port 0 takes a free one. Default `127.0.0.1:3001`.
     pub listen: SocketAddr,
+    /// The bearer token of the operator's API.
+    #[serde(skip)]
+    pub token: Secret,
+}
+
+/// A text that must not be shown.
+#[derive(Clone, Default)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// How versions of plugins take over from each other.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deploy {
+    /// How long a version that was replaced may take to finish. Default 60 s.
+    pub drain_timeout: Duration,
+    /// How often the pointers of other gateways are looked at. Default 1 s.
+    pub follow_interval: Duration,
+    /// How long the smoke requests of a version may take, all together. Default 10 s.
+    pub check_timeout: Duration,
+    /// The largest component, in bytes. Default 64 MiB.
+    pub max_bytes: usize,
+    /// The files of the public keys that components may be signed with, by name.
+    #[serde(default, deserialize_with = "kind::pairs")]
+    pub trusted_keys: BTreeMap<String, String>,
+    /// Whether a component without a good signature is refused. Default no.
+    pub require_signature: bool,
 }
 
 /// The database that the gateway and its plugins share.

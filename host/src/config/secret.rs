@@ -1,4 +1,5 @@
-//! The signing secret that is made when no key is configured.
+//! The secrets that are made when none are configured: the one that signs tokens, and the
+//! operator's token.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -12,6 +13,9 @@ use super::error::ConfigError;
 
 /// The secret's file in the data folder.
 pub const SECRET_FILE: &str = "jwt.secret";
+
+/// The file of the operator's token in the data folder.
+pub const TOKEN_FILE: &str = "admin.token";
 
 /// Random bytes of a secret; its file has two hex digits for each.
 const BYTES: usize = 32;
@@ -30,31 +34,38 @@ pub(super) fn make_folder(data: &Path) -> Result<(), ConfigError> {
         })
 }
 
-/// The secret in the data folder, made when it is missing. Of several gateways that
+/// A secret in the data folder, made when it is missing. Of several gateways that
 /// start at once, one makes it and all read the same.
-pub(super) fn ensure(data: &Path, warnings: &mut Vec<String>) -> Result<Vec<u8>, ConfigError> {
-    let path = data.join(SECRET_FILE);
+pub(super) fn ensure(
+    data: &Path,
+    name: &'static str,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<u8>, ConfigError> {
+    let path = data.join(name);
     let failed = |action| {
         let path = path.clone();
         move |source| ConfigError::File {
-            place: "the signing secret".into(),
+            place: match name {
+                SECRET_FILE => "the signing secret".into(),
+                _ => "the operator's token".into(),
+            },
             action,
             path,
             source,
         }
     };
     if !path.exists() {
-        make(data, &path).map_err(failed("make"))?;
+        make(data, name, &path).map_err(failed("make"))?;
     }
     read(&path, warnings).map_err(failed("use"))
 }
 
 /// Writes a new secret beside its place and links it there: a link is made whole or not
 /// at all, and never over an existing file.
-fn make(data: &Path, path: &Path) -> io::Result<()> {
+fn make(data: &Path, name: &str, path: &Path) -> io::Result<()> {
     let mut bytes = [0; BYTES];
     OsRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
-    let draft = Draft::write(data, &hex::encode(bytes))?;
+    let draft = Draft::write(data, name, &hex::encode(bytes))?;
     match fs::hard_link(&draft.0, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
@@ -67,8 +78,8 @@ fn make(data: &Path, path: &Path) -> io::Result<()> {
 struct Draft(PathBuf);
 
 impl Draft {
-    fn write(data: &Path, secret: &str) -> io::Result<Self> {
-        let draft = Self(data.join(format!("{SECRET_FILE}.{}", uuid::Uuid::now_v7())));
+    fn write(data: &Path, name: &str, secret: &str) -> io::Result<Self> {
+        let draft = Self(data.join(format!("{name}.{}", uuid::Uuid::now_v7())));
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)

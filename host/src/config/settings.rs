@@ -81,8 +81,28 @@ pub const SETTINGS: &[Setting] = &[
     set("server.compression.level", count(1, 9), "3",
         "How hard both try, from fast to small."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
-        "Where the operator's endpoints (`/healthz`, `/readyz`) listen; port 0 takes a free \
-         one."),
+        "Where the operator's endpoints (`/healthz`, `/readyz`, `/v1`) listen; port 0 takes a \
+         free one."),
+    unset("admin.token", Kind::Secret,
+        "The bearer token of the operator's API. Unset: a random one is made and kept in \
+         `admin.token` in the data folder, with mode 0600, where `gateway plugin` finds it."),
+    unset("admin.token_file", Kind::Path,
+        "A file that holds `admin.token`. A line end at its end does not count."),
+    set("deploy.drain_timeout", time(0, DAY), "60s",
+        "How long a version that was replaced may take to finish what it began before it is \
+         cut, which its clients see as 503."),
+    set("deploy.follow_interval", time(10, HOUR), "1s",
+        "How often a gateway looks whether another one has changed which version serves, and \
+         judges a canary."),
+    set("deploy.check_timeout", time(100, HOUR), "10s",
+        "How long the smoke requests of a version may take before it serves, all together."),
+    set("deploy.max_bytes", size(KIB, GIB), "64MiB", "The largest component."),
+    unset("deploy.trusted_keys", Kind::List(Item::Pair),
+        "Public keys that components may be signed with, as `NAME=FILE`: each file is the PEM of \
+         an Ed25519 key."),
+    set("deploy.require_signature", Kind::Flag, "false",
+        "Whether a component without a good signature by one of those keys is refused. That of \
+         `plugin.NAME.file` stands beside it, in `FILE.sig`."),
     unset("database.url", Kind::Url,
         "The database. Unset: `gateway.db` in the data folder. Special characters in the parts \
          are percent-encoded.").or(&["DATABASE_URL"]),
@@ -146,7 +166,10 @@ pub const SETTINGS: &[Setting] = &[
         "How long keys stay in use while their source does not answer."),
     set("auth.refresh.timeout", time(10, MINUTE), "3s",
         "How long such a read may take, and how long a request waits for one."),
-    unset("plugin.*.file", Kind::Path, "The component's file. A plugin without one is refused."),
+    unset("plugin.*.file", Kind::Path,
+        "The component's file. One that was never deployed becomes the version that serves when \
+         the gateway starts; otherwise the version that was last activated does. A plugin \
+         without a file is refused."),
     set("plugin.*.mount", Kind::Mount, "/",
         "The path prefix that it answers below. Two plugins cannot have the same."),
     set("plugin.*.isolation", Kind::Choice(&["reuse", "fresh"]), "reuse",
@@ -193,6 +216,7 @@ pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
     ("auth.secret", "auth.secret_file"),
     ("database.url", "database.url_file"),
     ("auth.database.url", "auth.database.url_file"),
+    ("admin.token", "admin.token_file"),
 ];
 
 const fn set(key: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Setting {

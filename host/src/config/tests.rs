@@ -332,8 +332,8 @@ fn a_secret_is_made_once_and_kept_private() {
     assert_eq!((mode(&data), mode(&file)), (0o700, 0o600));
     assert_eq!(
         fs::read_dir(&data).unwrap().count(),
-        1,
-        "no drafts stay behind"
+        2,
+        "the signing secret and the operator's token, and no drafts"
     );
 
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();

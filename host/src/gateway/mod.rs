@@ -21,7 +21,7 @@ pub use mounts::Mounts;
 
 use self::compress::Compressor;
 use self::cors::Cors;
-use crate::auth::{self, Verifier};
+use crate::auth::{self, Claims, Verifier};
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
@@ -70,6 +70,7 @@ impl Gateway {
         &self,
         id: &str,
         mut request: Request<Incoming>,
+        peer: SocketAddr,
     ) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
@@ -79,7 +80,7 @@ impl Gateway {
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
-        let (plugin, path) = self
+        let (service, path) = self
             .mounts
             .find(request.uri().path())
             .ok_or(Cause::NotFound)?;
@@ -90,8 +91,13 @@ impl Gateway {
             etag::restore(request.headers_mut());
         }
 
-        let call = exchange::call(id, request, path, claims, plugin.config(), &self.limits).await?;
-        let response = plugin.handle(call).await.inspect_err(|failure| {
+        let caller = caller(claims.as_deref(), peer);
+        let call =
+            exchange::call(id, request, path, claims, service.config(), &self.limits).await?;
+        // After the body is there: a slow client does not keep an old version alive.
+        let lease = service.lease(|| Some(caller())).ok_or(Cause::NoVersion)?;
+        let identity = lease.version().identity();
+        let response = lease.handle(call).await.inspect_err(|failure| {
             // A crowd is no fault of the plugin's, and must not fill the log.
             if matches!(failure, Failure::Busy) {
                 return;
@@ -99,16 +105,17 @@ impl Gateway {
             let error: &dyn std::error::Error = failure;
             tracing::error!(
                 request = id,
-                plugin = plugin.identity().name,
-                version = plugin.identity().version,
+                plugin = identity.name,
+                version = identity.version,
                 kind = failure.kind(),
                 "{}",
                 Chain(error)
             );
         })?;
-        let limit = plugin.config().limits.response_body;
+        let limit = service.config().limits.response_body;
         let mut response = exchange::response(response, limit).inspect_err(|cause| {
-            tracing::error!(request = id, plugin = plugin.identity().name, %cause, "malformed answer");
+            lease.count_malformed();
+            tracing::error!(request = id, plugin = identity.name, version = identity.version, %cause, "malformed answer");
         })?;
         if let Some(wishes) = wishes {
             self.compressor.apply(&wishes, &mut response).await;
@@ -140,10 +147,13 @@ impl Handler for Gateway {
         let preflight = cors.and_then(|cors| cors.preflight(&request));
         let mut response = match preflight {
             Some(response) => response,
-            None => self.answer(&id, request).await.unwrap_or_else(|cause| {
-                tracing::debug!(request = id, %peer, %cause, "refused");
-                cause.into_response()
-            }),
+            None => self
+                .answer(&id, request, peer)
+                .await
+                .unwrap_or_else(|cause| {
+                    tracing::debug!(request = id, %peer, %cause, "refused");
+                    cause.into_response()
+                }),
         };
         // Refusals as well: a page could not tell them from a network that is down.
         if let Some(cors) = cors {
@@ -154,6 +164,18 @@ impl Handler for Gateway {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response
+    }
+}
+
+/// Who asks, as far as it can be told: for what is to stay the same for one caller.
+fn caller(claims: Option<&Claims>, peer: SocketAddr) -> impl Fn() -> String + use<> {
+    let named = claims.and_then(|claims| {
+        let actor = claims.actor.as_ref()?;
+        Some((claims.tenant.clone(), actor.clone()))
+    });
+    move || match &named {
+        Some((tenant, actor)) => format!("{}/{actor}", tenant.as_deref().unwrap_or_default()),
+        None => peer.ip().to_string(),
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::plugin::Plugin;
+use crate::deployment::Service;
 
 /// The plugins by mount point, the longest first.
 #[derive(Debug, Default)]
-pub struct Mounts(Vec<(String, Arc<Plugin>)>);
+pub struct Mounts(Vec<(String, Arc<Service>)>);
 
 impl Mounts {
     /// Mounts each plugin where its configuration says.
-    pub fn new(plugins: impl IntoIterator<Item = Arc<Plugin>>) -> Self {
+    pub fn new(plugins: impl IntoIterator<Item = Arc<Service>>) -> Self {
         let mut mounts: Vec<_> = plugins
             .into_iter()
             .map(|plugin| {
@@ -26,7 +26,7 @@ impl Mounts {
 
     /// The plugin that answers `path`, and the path below its mount.
     #[must_use]
-    pub fn find<'a, 'p>(&'a self, path: &'p str) -> Option<(&'a Plugin, &'p str)> {
+    pub fn find<'a, 'p>(&'a self, path: &'p str) -> Option<(&'a Service, &'p str)> {
         self.0
             .iter()
             .find_map(|(mount, plugin)| Some((&**plugin, below(path, mount)?)))

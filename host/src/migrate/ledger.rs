@@ -1,5 +1,7 @@
 //! The table of what ran, and the lock around it.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use super::{Error, Migration, State, Status};
@@ -120,6 +122,43 @@ async fn is_there(session: &mut Exclusive, dialect: Dialect) -> Result<bool, Err
         rows.first().and_then(|row| row.first()),
         Some(Value::Integer(1))
     ))
+}
+
+/// Notes that a migration only adds, unless that is noted already.
+pub(super) async fn note_expansion(
+    session: &mut Exclusive,
+    owner: &str,
+    migration: &Migration,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO gateway_expansions (owner, version, checksum) VALUES (?, ?, ?)";
+    let params = vec![
+        Value::Text(owner.to_owned()),
+        Value::Integer(migration.version.into()),
+        Value::Text(checksum(migration)),
+    ];
+    match session.execute(sql, params).await {
+        Ok(_) | Err(sql::Error::UniqueViolation(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Which migrations of an owner only add, by number and checksum.
+pub(super) async fn expansions(
+    session: &mut Exclusive,
+    owner: &str,
+) -> Result<BTreeSet<(u32, String)>, Error> {
+    let sql = "SELECT version, checksum FROM gateway_expansions WHERE owner = ?";
+    let params = vec![Value::Text(owner.to_owned())];
+    let rows = session
+        .query(sql, params, &[Kind::Integer, Kind::Text])
+        .await?;
+    let known = |row: Vec<Value>| match row.as_slice() {
+        [Value::Integer(version), Value::Text(checksum)] => {
+            Some((u32::try_from(*version).ok()?, checksum.clone()))
+        }
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(known).collect())
 }
 
 /// The rows of an owner; none when there is no table yet.
@@ -248,11 +287,13 @@ pub(super) fn compare(migrations: &[Migration], rows: &[Row]) -> Vec<Status> {
     all
 }
 
-/// The index of the first migration that hasn't run, after everything was compared.
+/// The index of the first migration that hasn't run, after everything was compared. Those
+/// that are `tolerated` may have run without being given: they belong to a newer version.
 pub(super) fn pending(
     owner: &str,
     migrations: &[Migration],
     rows: &[Row],
+    tolerated: &BTreeSet<(u32, String)>,
 ) -> Result<Option<usize>, Error> {
     for (wanted, migration) in (1..).zip(migrations) {
         check_number(owner, wanted, migration, rows)?;
@@ -292,7 +333,8 @@ pub(super) fn pending(
             .iter()
             .any(|migration| migration.version == row.version)
     };
-    match rows.iter().find(|row| !known(row)) {
+    let fits = |row: &&Row| tolerated.contains(&(row.version, row.checksum.clone()));
+    match rows.iter().find(|row| !known(row) && !fits(row)) {
         Some(row) => Err(Error::Newer {
             owner: owner(),
             version: row.version,

@@ -12,9 +12,10 @@ mod gateway;
 mod ledger;
 mod own;
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::capability::sql::{Database, Exclusive, check_migration, split};
+use crate::capability::sql::{Database, Exclusive, check_migration, only_adds, split};
 use crate::contract::sql::{self, Dialect, Value};
 
 pub use crate::contract::lifecycle::Migration;
@@ -80,6 +81,117 @@ impl State {
     }
 }
 
+/// How a migration and a version from before it get on with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It only adds, so that both can serve on the schema: tables, indexes that refuse
+    /// nothing, columns that may be left out, rows.
+    Expand,
+    /// It takes away or demands what the older version does not know.
+    Contract,
+}
+
+/// What a run for a version that takes over from another one may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything that is pending; and the database must not be ahead.
+    Whole,
+    /// What only adds, up to the first that does not. The database may be ahead by what
+    /// only adds: a version that is rolled back to fits that.
+    Expand,
+}
+
+/// How each of a plugin's migrations gets on with older versions.
+///
+/// # Errors
+/// A statement can't be read, or isn't allowed.
+pub fn phases(
+    dialect: Dialect,
+    owner: &str,
+    migrations: &[Migration],
+) -> Result<Vec<Phase>, Error> {
+    let statements = statements(dialect, owner, migrations)?;
+    migrations
+        .iter()
+        .zip(statements)
+        .map(|(migration, statements)| phase(dialect, owner, migration, &statements))
+        .collect()
+}
+
+fn phase(
+    dialect: Dialect,
+    owner: &str,
+    migration: &Migration,
+    statements: &[&str],
+) -> Result<Phase, Error> {
+    match only_adds(dialect, statements) {
+        Ok(true) => Ok(Phase::Expand),
+        Ok(false) => Ok(Phase::Contract),
+        Err(reason) => Err(Error::Refused {
+            owner: owner.to_owned(),
+            version: migration.version,
+            name: migration.name.clone(),
+            reason: error::reason(&reason),
+        }),
+    }
+}
+
+/// Applies what only adds of that which is pending, under a lock that all gateways on this
+/// database share. What is left stays pending.
+///
+/// # Errors
+/// See [`Error`]. What was applied before the error stays: it only adds.
+pub async fn expand(
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+) -> Result<Applied, Error> {
+    run_to(database, owner, migrations, Reach::Expand).await
+}
+
+/// What is pending for a version that takes over from another one, oldest first.
+///
+/// # Errors
+/// See [`Error`]; and those that [`expand`] would find before it applies anything.
+pub async fn outlook(
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+) -> Result<Vec<(Migration, Phase)>, Error> {
+    let phases = phases(database.dialect(), owner, migrations)?;
+    let mut session = database.exclusive().await?;
+    let found = async {
+        let rows = ledger::read_if_there(&mut session, database.dialect(), owner).await?;
+        let tolerated = ledger::expansions(&mut session, owner).await?;
+        ledger::pending(owner, migrations, &rows, &tolerated)
+    }
+    .await;
+    session.close().await;
+    let first = found?.unwrap_or(migrations.len());
+    Ok(migrations.iter().cloned().zip(phases).skip(first).collect())
+}
+
+/// Notes which of a plugin's migrations only add.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn note_expansions(
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+) -> Result<(), Error> {
+    let phases = phases(database.dialect(), owner, migrations)?;
+    let mut session = database.exclusive().await?;
+    let mut outcome = Ok(());
+    for (migration, phase) in migrations.iter().zip(phases) {
+        if phase == Phase::Expand && outcome.is_ok() {
+            outcome = ledger::note_expansion(&mut session, owner, migration).await;
+        }
+    }
+    session.close().await;
+    outcome
+}
+
 /// Applies what is missing, under a lock that all gateways on this database share.
 ///
 /// # Errors
@@ -89,6 +201,15 @@ pub async fn run(
     owner: &str,
     migrations: &[Migration],
 ) -> Result<Applied, Error> {
+    run_to(database, owner, migrations, Reach::Whole).await
+}
+
+async fn run_to(
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+    reach: Reach,
+) -> Result<Applied, Error> {
     let statements = statements(database.dialect(), owner, migrations)?;
     let mut session = database.exclusive().await?;
     let outcome = run_on(
@@ -97,6 +218,7 @@ pub async fn run(
         owner,
         migrations,
         &statements,
+        reach,
     )
     .await;
     session.close().await;
@@ -158,7 +280,7 @@ pub async fn plan<'a>(
 ) -> Result<Vec<&'a Migration>, Error> {
     statements(database.dialect(), owner, migrations)?;
     let rows = rows(database, owner).await?;
-    let first = ledger::pending(owner, migrations, &rows)?;
+    let first = ledger::pending(owner, migrations, &rows, &BTreeSet::new())?;
     Ok(migrations
         .iter()
         .skip(first.unwrap_or(migrations.len()))
@@ -213,8 +335,13 @@ async fn run_on(
     owner: &str,
     migrations: &[Migration],
     statements: &[Vec<&str>],
+    reach: Reach,
 ) -> Result<Applied, Error> {
     ledger::lock(session, dialect).await?;
+    let tolerated = match reach {
+        Reach::Whole => BTreeSet::new(),
+        Reach::Expand => ledger::expansions(session, owner).await?,
+    };
     let mut applied = Applied::default();
     // One at a time, and the ledger is read again each time: between two of them the
     // lock of SQLite and PostgreSQL is free, and another gateway may go on.
@@ -222,7 +349,13 @@ async fn run_on(
         ledger::begin(session, dialect).await?;
         ledger::make(session, dialect).await?;
         let rows = ledger::read(session, owner).await?;
-        let pending = ledger::pending(owner, migrations, &rows)?;
+        let pending = ledger::pending(owner, migrations, &rows, &tolerated)?;
+        let pending = match pending {
+            Some(index) if reach == Reach::Expand => {
+                first_expansion(dialect, owner, migrations, statements, index)?
+            }
+            pending => pending,
+        };
         let Some(index) = pending else {
             ledger::end(session, dialect).await?;
             return Ok(applied);
@@ -236,6 +369,21 @@ async fn run_on(
         tracing::info!(owner, migration.version, migration.name, "migrated");
         applied.versions.push(migration.version);
     }
+}
+
+/// The migration at `index`, if it only adds.
+fn first_expansion(
+    dialect: Dialect,
+    owner: &str,
+    migrations: &[Migration],
+    statements: &[Vec<&str>],
+    index: usize,
+) -> Result<Option<usize>, Error> {
+    let (Some(migration), Some(statements)) = (migrations.get(index), statements.get(index)) else {
+        return Ok(None);
+    };
+    let phase = phase(dialect, owner, migration, statements)?;
+    Ok((phase == Phase::Expand).then_some(index))
 }
 
 async fn apply(

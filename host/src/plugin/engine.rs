@@ -92,15 +92,16 @@ impl Engine {
     }
 }
 
-/// Slots for every instance that may live at once. One more for each plugin is used
-/// while it is loaded, and a replaced instance may overlap with its successor.
+/// Slots for every instance that may live at once: as many busy as a plugin may have, as
+/// many warm ones of the version that serves and of one beside it. A few more for each
+/// plugin are used while a version is checked, and while an instance is replaced.
 fn pool<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> PoolingAllocationConfig {
     let (mut instances, mut memory, mut table) = (0_u32, 0, 0);
     for plugin in plugins {
         let limit = u32::try_from(plugin.limits.instances).unwrap_or(u32::MAX / 2);
         instances = instances
-            .saturating_add(limit.saturating_mul(2))
-            .saturating_add(1);
+            .saturating_add(limit.saturating_mul(3))
+            .saturating_add(SPARE);
         memory = memory.max(plugin.limits.memory);
         table = table.max(plugin.limits.table);
     }
@@ -123,6 +124,9 @@ fn pool<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> PoolingAllocationC
         .max_unused_warm_slots(32);
     pool
 }
+
+/// Slots of a plugin beside those for its requests.
+const SPARE: u32 = 8;
 
 /// A component made by `wit-component` holds the plugin's module and two small ones that
 /// join it to its imports.

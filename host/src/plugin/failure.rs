@@ -27,6 +27,9 @@ pub enum Failure {
     /// Any other trap, or a host function that found its caller at fault.
     #[error("the guest trapped")]
     Trap(#[source] wasmtime::Error),
+    /// Its version was retired, and the time to finish was over.
+    #[error("the version was retired, and did not finish in time")]
+    Retired,
     /// No instance could be made.
     #[error("no instance could be made")]
     Instantiate(#[source] wasmtime::Error),
@@ -56,6 +59,7 @@ impl Failure {
             Self::Memory(_) => "memory",
             Self::Stack(_) => "stack",
             Self::Trap(_) => "trap",
+            Self::Retired => "retired",
             Self::Instantiate(_) => "instantiate",
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmparser::{ComponentName, ComponentNameSectionReader, KnownCustom, Parser, Payload};
 use wasmtime::Store;
@@ -11,7 +12,7 @@ use super::check::World;
 use super::engine::Engine;
 use super::instance::{self, State};
 use crate::contract::ServicePre;
-use crate::contract::lifecycle::{self, Migration};
+use crate::contract::lifecycle::{self, Migration, SmokeRequest};
 use crate::contract::sql::Dialect;
 
 /// Why a component can't be hosted.
@@ -49,8 +50,8 @@ pub enum LoadError {
         /// The trap.
         source: wasmtime::Error,
     },
-    /// It failed while it told its migrations.
-    #[error("{}: failed while it told its migrations: {source}", .path.display())]
+    /// It failed while it told its migrations or its smoke requests.
+    #[error("{}: failed while it told of its lifecycle: {source}", .path.display())]
     Lifecycle {
         /// The file.
         path: PathBuf,
@@ -76,6 +77,7 @@ pub struct Facts {
 pub struct Loaded {
     path: PathBuf,
     facts: Facts,
+    bytes: Bytes,
     component: Component,
 }
 
@@ -99,6 +101,15 @@ impl Loaded {
             path: path.to_owned(),
             source,
         })?;
+        Self::from_bytes(engine, path, bytes.into())
+    }
+
+    /// As [`from_file`](Self::from_file), with the bytes at hand. `path` names them in
+    /// errors.
+    ///
+    /// # Errors
+    /// They are no component.
+    pub fn from_bytes(engine: &Engine, path: &Path, bytes: Bytes) -> Result<Self, LoadError> {
         let component =
             Component::new(engine.wasmtime(), &bytes).map_err(|source| LoadError::Invalid {
                 path: path.to_owned(),
@@ -107,8 +118,15 @@ impl Loaded {
         Ok(Self {
             path: path.to_owned(),
             facts: facts(&bytes),
+            bytes,
             component,
         })
+    }
+
+    /// The component itself.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -189,7 +207,27 @@ impl Loaded {
             })
     }
 
+    /// Asks it for the requests that show that it works, as for its migrations.
+    ///
+    /// # Errors
+    /// It traps, or calls what it may not.
+    pub async fn smoke(&self, engine: &Engine) -> Result<Vec<SmokeRequest>, LoadError> {
+        let told = async {
+            let (lifecycle, mut store) = self.lifecycle(engine).await?;
+            lifecycle.call_smoke(&mut store).await
+        };
+        told.await.map_err(|source| LoadError::Lifecycle {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     async fn ask(&self, engine: &Engine, dialect: Dialect) -> wasmtime::Result<Vec<Migration>> {
+        let (lifecycle, mut store) = self.lifecycle(engine).await?;
+        lifecycle.call_migrations(&mut store, dialect).await
+    }
+
+    async fn lifecycle(&self, engine: &Engine) -> wasmtime::Result<(lifecycle::Guest, Store<()>)> {
         let mut linker = Linker::<()>::new(engine.wasmtime());
         linker.define_unknown_imports_as_traps(&self.component)?;
         let mut store = Store::new(engine.wasmtime(), ());
@@ -199,8 +237,7 @@ impl Loaded {
         // Only this export: the resources that the other one names are not there.
         let lifecycle = lifecycle::GuestIndices::new(&pre)?;
         let instance = pre.instantiate_async(&mut store).await?;
-        let lifecycle = lifecycle.load(&mut store, &instance)?;
-        lifecycle.call_migrations(&mut store, dialect).await
+        Ok((lifecycle.load(&mut store, &instance)?, store))
     }
 }
 

@@ -8,7 +8,9 @@ mod instance;
 mod load;
 mod meter;
 mod pool;
+mod stats;
 mod task;
+mod version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,13 +20,14 @@ pub use failure::Failure;
 pub use inspect::{Inspection, inspect};
 pub use instance::{Body, Call};
 pub use load::{Facts, LoadError, Loaded};
+pub use pool::Turnstile;
 pub(crate) use pool::Waiting;
+pub use stats::{Counts, Stats};
 pub use task::{Runner, Task};
+pub use version::{Lease, StartError, Version};
 
 use crate::capability::sql;
 use crate::config;
-use crate::contract::http;
-use pool::Pool;
 
 /// What every instance of a plugin is given.
 #[derive(Debug, Clone)]
@@ -56,7 +59,9 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn of(name: &str, facts: &Facts) -> Self {
+    /// What a component is called as long as nobody gave it another version.
+    #[must_use]
+    pub fn of(name: &str, facts: &Facts) -> Self {
         Self {
             name: name.to_owned(),
             version: facts.version.clone().unwrap_or_else(|| {
@@ -65,84 +70,4 @@ impl Identity {
             }),
         }
     }
-}
-
-/// A plugin that serves.
-pub struct Plugin {
-    identity: Identity,
-    config: config::Plugin,
-    pool: Pool,
-}
-
-impl std::fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin")
-            .field("identity", &self.identity)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Plugin {
-    /// Checks and links a component, and makes its first instance, so that a version
-    /// which can't start never becomes one that serves.
-    ///
-    /// # Errors
-    /// It does not fit the world, or traps at its start.
-    pub async fn start(
-        engine: &Engine,
-        name: &str,
-        loaded: &Loaded,
-        config: config::Plugin,
-        database: sql::Database,
-    ) -> Result<Self, StartError> {
-        let identity = Identity::of(name, loaded.facts());
-        let pre = loaded.link(engine)?;
-        let grants = Grants::new(identity.clone(), database, &config);
-        let pool = Pool::new(engine.clone(), pre, grants, config.isolation);
-        pool.warm_up(1).await?;
-        Ok(Self {
-            identity,
-            config,
-            pool,
-        })
-    }
-
-    /// Its name and version.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// Where it is mounted, and its limits.
-    #[must_use]
-    pub fn config(&self) -> &config::Plugin {
-        &self.config
-    }
-
-    /// Makes instances until `count` are warm, or as many as may be at once.
-    ///
-    /// # Errors
-    /// An instance could not be made.
-    pub async fn warm_up(&self, count: usize) -> Result<(), Failure> {
-        self.pool.warm_up(count).await
-    }
-
-    /// Has one request handled. Dropping the future ends the guest where it stands.
-    ///
-    /// # Errors
-    /// See [`Failure`]: the request is lost, its neighbours are not.
-    pub async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
-        self.pool.handle(call).await
-    }
-}
-
-/// Why a plugin does not serve.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It can't be hosted.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// Its first instance could not be made.
-    #[error("the first instance failed: {0}")]
-    Instance(#[from] Failure),
 }

@@ -1,6 +1,7 @@
 //! The instances of one plugin: how many there are, who gets one, and which are kept.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -9,7 +10,7 @@ use super::Grants;
 use super::engine::Engine;
 use super::failure::Failure;
 use super::instance::{Call, Instance, State};
-use crate::config::Isolation;
+use crate::config::{Isolation, Limits};
 use crate::contract::{ServicePre, http};
 
 pub(super) struct Pool {
@@ -18,8 +19,9 @@ pub(super) struct Pool {
     pre: ServicePre<State>,
     grants: Grants,
     isolation: Isolation,
-    places: Semaphore,
-    waiting: AtomicUsize,
+    turnstile: Arc<Turnstile>,
+    /// Instances that come back are not kept any more.
+    closed: AtomicBool,
     /// The one used last is taken first: its memory is still in the cache, and those
     /// beyond the usual load grow cold at the bottom.
     warm: Mutex<Vec<Instance>>,
@@ -31,10 +33,11 @@ impl Pool {
         pre: ServicePre<State>,
         grants: Grants,
         isolation: Isolation,
+        turnstile: Arc<Turnstile>,
     ) -> Self {
         Self {
-            places: Semaphore::new(grants.limits.instances),
-            waiting: AtomicUsize::new(0),
+            turnstile,
+            closed: AtomicBool::new(false),
             warm: Mutex::new(Vec::new()),
             engine,
             pre,
@@ -45,7 +48,7 @@ impl Pool {
 
     /// Has one request handled. Dropping the future ends the guest where it stands.
     pub(super) async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
-        let _place = self.place().await?;
+        let _place = self.turnstile.enter().await?;
         let mut instance = self.instance().await?;
         let limit = self.grants.limits.wall_time;
         match tokio::time::timeout(limit, instance.handle(call)).await {
@@ -68,18 +71,6 @@ impl Pool {
             self.give_back(instance);
         }
         Ok(())
-    }
-
-    async fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        if let Ok(place) = self.places.try_acquire() {
-            return Ok(place);
-        }
-        let _waiting =
-            Waiting::enter(&self.waiting, self.grants.limits.queue).ok_or(Failure::Busy)?;
-        tokio::time::timeout(self.grants.limits.queue_timeout, self.places.acquire())
-            .await
-            .map_err(|_| Failure::Busy)?
-            .map_err(|_| Failure::Busy)
     }
 
     async fn instance(&self) -> Result<Instance, Failure> {
@@ -105,8 +96,59 @@ impl Pool {
             // the next request, and would keep the peak of the last one for ever.
             && instance.memory() <= self.grants.limits.memory / 2;
         if kept {
-            self.warm.lock().push(instance);
+            let mut warm = self.warm.lock();
+            // Asked under the lock that `close` takes: none is put in after it.
+            if !self.closed.load(Ordering::Relaxed) {
+                warm.push(instance);
+            }
         }
+    }
+
+    /// Drops the idle instances, and keeps none of those that come back.
+    pub(super) fn close(&self) {
+        let idle = {
+            let mut warm = self.warm.lock();
+            self.closed.store(true, Ordering::Relaxed);
+            std::mem::take(&mut *warm)
+        };
+        drop(idle);
+    }
+
+    /// Instances that wait for a request.
+    pub(super) fn warm(&self) -> usize {
+        self.warm.lock().len()
+    }
+}
+
+/// The places for the requests of a plugin, all its versions together: while one takes
+/// over from another, no more is handled at once than before.
+#[derive(Debug)]
+pub struct Turnstile {
+    places: Semaphore,
+    waiting: AtomicUsize,
+    limits: Limits,
+}
+
+impl Turnstile {
+    /// As many places as the plugin may have instances.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            places: Semaphore::new(limits.instances),
+            waiting: AtomicUsize::new(0),
+            limits: limits.clone(),
+        }
+    }
+
+    async fn enter(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        if let Ok(place) = self.places.try_acquire() {
+            return Ok(place);
+        }
+        let _waiting = Waiting::enter(&self.waiting, self.limits.queue).ok_or(Failure::Busy)?;
+        tokio::time::timeout(self.limits.queue_timeout, self.places.acquire())
+            .await
+            .map_err(|_| Failure::Busy)?
+            .map_err(|_| Failure::Busy)
     }
 }
 

@@ -14,9 +14,11 @@ mod operation;
 mod public;
 mod resource;
 mod route;
+mod smoke;
 
 pub use http::{Body, Field, Request, Response, ResponseBody};
 pub use limits::Limits;
+pub use smoke::{Smoke, smoke};
 
 use crate::ports::Ports;
 

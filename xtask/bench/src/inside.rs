@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use gateway::capability::sql::Database;
 use gateway::config::{Config, Environment, Flags, Isolation, Plugin as Settings};
-use gateway::plugin::{Body, Call, Engine, Loaded, Plugin};
+use gateway::plugin::{Body, Call, Engine, Identity, Loaded, Turnstile, Version};
 
 use crate::report::Report;
 
@@ -78,7 +79,7 @@ async fn make_time(
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let (settings, database) = (settings.clone(), database.clone());
-        let plugin = Plugin::start(engine, "misfit", loaded, settings, database).await?;
+        let plugin = version(engine, loaded, &settings, database).await?;
         let begun = Instant::now();
         plugin.warm_up(INSTANCES + 1).await?;
         times.push(begun.elapsed() / u32::try_from(INSTANCES)?);
@@ -87,13 +88,24 @@ async fn make_time(
     Ok(times.get(ROUNDS / 2).copied().unwrap_or_default())
 }
 
+async fn version(
+    engine: &Engine,
+    loaded: &Loaded,
+    settings: &Settings,
+    database: Database,
+) -> Result<Version> {
+    let identity = Identity::of("misfit", loaded.facts());
+    let turnstile = Arc::new(Turnstile::new(&settings.limits));
+    Ok(Version::start(engine, identity, loaded, settings, database, turnstile).await?)
+}
+
 async fn call_time(
     engine: &Engine,
     loaded: &Loaded,
     settings: Settings,
     database: &Database,
 ) -> Result<Duration> {
-    let plugin = Plugin::start(engine, "misfit", loaded, settings, database.clone()).await?;
+    let plugin = version(engine, loaded, &settings, database.clone()).await?;
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         let call = Call {

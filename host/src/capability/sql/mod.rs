@@ -7,6 +7,7 @@ mod lexer;
 mod mysql;
 mod names;
 mod numeric;
+mod phase;
 mod pool;
 mod postgres;
 mod rows;
@@ -32,6 +33,7 @@ use statement::{Author, Statement, Statements};
 
 pub(crate) use effect::effect;
 pub(crate) use exclusive::Exclusive;
+pub(crate) use phase::only_adds;
 pub use source::{Source, SourceView};
 pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;

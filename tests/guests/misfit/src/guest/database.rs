@@ -12,6 +12,7 @@ use super::contract::gateway::plugin::sql::{
 };
 use super::contract::wasi::clocks::monotonic_clock;
 use super::contract::wasi::random::random::get_random_u64;
+use super::marks::mark;
 
 /// A million rows out of nothing; no database counts so far by recursion alone.
 const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
@@ -48,6 +49,27 @@ pub(super) fn migrations(dialect: Dialect) -> Vec<Migration> {
             statements: format!("CREATE TABLE misfit_kinds ({});", columns.join(", ")),
         },
     ]
+    .into_iter()
+    .chain(further(mark("migration")))
+    .collect()
+}
+
+/// The migrations of versions that have more.
+fn further(which: &str) -> Vec<Migration> {
+    let texts: &[&str] = match which {
+        "add" => &["ALTER TABLE misfit_rows ADD COLUMN more INTEGER;"],
+        "drop" => &["ALTER TABLE misfit_rows DROP COLUMN note;"],
+        "bad" => &["ALTER TABLE misfit_rows ADD COLUMN note TEXT;"],
+        _ => &[],
+    };
+    (3..)
+        .zip(texts)
+        .map(|(version, text)| Migration {
+            version,
+            name: which.to_owned(),
+            statements: (*text).to_owned(),
+        })
+        .collect()
 }
 
 /// A column a kind, in the order of `KINDS`.

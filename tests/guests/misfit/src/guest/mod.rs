@@ -2,6 +2,7 @@
 
 mod database;
 mod exchange;
+mod marks;
 mod resources;
 mod tasks;
 
@@ -23,10 +24,11 @@ mod contract {
 }
 
 use contract::exports::gateway::plugin::handler::{Guest as Handler, Request, Response};
-use contract::exports::gateway::plugin::lifecycle::{Guest as Lifecycle, Migration};
+use contract::exports::gateway::plugin::lifecycle::{Guest as Lifecycle, Migration, SmokeRequest};
 use contract::gateway::plugin::http::{Field, ResponseBody};
 use contract::gateway::plugin::log::{Level, log};
 use contract::gateway::plugin::sql::Dialect;
+use contract::wasi::random::random::get_random_u64;
 
 struct Misfit;
 
@@ -41,6 +43,15 @@ impl Lifecycle for Misfit {
     fn migrations(dialect: Dialect) -> Vec<Migration> {
         tell_of_panics();
         database::migrations(dialect)
+    }
+
+    fn smoke() -> Vec<SmokeRequest> {
+        vec![SmokeRequest {
+            method: "GET".to_owned(),
+            target: marks::mark("smoke").to_owned(),
+            claims: None,
+            status: 200,
+        }]
     }
 }
 
@@ -65,6 +76,8 @@ fn route(request: Request) -> Response {
         "random-bytes" => answer(200, exchange::random_bytes(number).to_string()),
         "log" => exchange::log_lines(number),
         "counter" => counter(),
+        "version" => answer(200, marks::mark("version")),
+        "work" => work(),
 
         // Answers that HTTP does not know.
         "bad-status" => answer(42, "status 42"),
@@ -108,6 +121,15 @@ fn route(request: Request) -> Response {
 
         _ => answer(404, format!("no such misdeed: {word}")),
     }
+}
+
+/// A version that has faults traps in so many of a hundred requests.
+fn work() -> Response {
+    let faults = marks::mark("faults").parse().unwrap_or(0);
+    if get_random_u64() % 100 < faults {
+        core::arch::wasm32::unreachable()
+    }
+    answer(200, marks::mark("version"))
 }
 
 /// Requests that this instance has answered, this one included.

@@ -1,0 +1,200 @@
+//! A version of a plugin that serves, from its first instance to its last request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::pool::{Pool, Turnstile};
+use super::stats::{Counts, Stats};
+use super::{Call, Engine, Failure, Grants, Identity, LoadError, Loaded};
+use crate::capability::sql;
+use crate::config;
+use crate::contract::http;
+
+/// A version of a plugin that serves. Its code and its instances are freed when the last
+/// handle to it is dropped.
+pub struct Version {
+    identity: Identity,
+    pool: Pool,
+    /// Nothing is begun any more.
+    retired: AtomicBool,
+    /// What is being handled.
+    requests: TaskTracker,
+    /// Ends what is being handled.
+    cut: CancellationToken,
+    cut_requests: AtomicU64,
+    stats: Stats,
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Version")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to have one request handled. A version with leases is not freed, and a
+/// retired one gives none.
+#[derive(Debug)]
+pub struct Lease {
+    version: Arc<Version>,
+    _counted: TaskTrackerToken,
+}
+
+impl Version {
+    /// Checks and links a component, and makes its first instance, so that a version
+    /// which can't start never becomes one that serves.
+    ///
+    /// # Errors
+    /// It does not fit the world, or traps at its start.
+    pub async fn start(
+        engine: &Engine,
+        identity: Identity,
+        loaded: &Loaded,
+        config: &config::Plugin,
+        database: sql::Database,
+        turnstile: Arc<Turnstile>,
+    ) -> Result<Self, StartError> {
+        let pre = loaded.link(engine)?;
+        let grants = Grants::new(identity.clone(), database, config);
+        let pool = Pool::new(engine.clone(), pre, grants, config.isolation, turnstile);
+        pool.warm_up(1).await?;
+        Ok(Self {
+            identity,
+            pool,
+            retired: AtomicBool::new(false),
+            requests: TaskTracker::new(),
+            cut: CancellationToken::new(),
+            cut_requests: AtomicU64::new(0),
+            stats: Stats::default(),
+        })
+    }
+
+    /// Its name and version.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Makes instances until `count` are warm, or as many as may be at once.
+    ///
+    /// # Errors
+    /// An instance could not be made.
+    pub async fn warm_up(&self, count: usize) -> Result<(), Failure> {
+        self.pool.warm_up(count).await
+    }
+
+    /// The right to have a request handled; none when the version is retired.
+    pub fn lease(self: &Arc<Self>) -> Option<Lease> {
+        // Counted first: whoever retires it sees either the count or no lease.
+        let counted = self.requests.token();
+        (!self.retired.load(Ordering::SeqCst)).then(|| Lease {
+            version: Arc::clone(self),
+            _counted: counted,
+        })
+    }
+
+    /// Has one request handled, whether the version is retired or not: for the checks
+    /// before it serves. Dropping the future ends the guest where it stands.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+        self.pool.handle(call).await
+    }
+
+    /// Gives no lease any more, and frees the instances that are idle.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        self.requests.close();
+        self.pool.close();
+    }
+
+    /// Resolves when a retired version has nothing left to finish.
+    pub async fn drained(&self) {
+        self.requests.wait().await;
+    }
+
+    /// Requests that are being handled.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Instances that wait for a request.
+    #[must_use]
+    pub fn warm(&self) -> usize {
+        self.pool.warm()
+    }
+
+    /// Ends what is still being handled; its clients get 503.
+    pub fn cut(&self) {
+        self.cut.cancel();
+    }
+
+    /// What it has answered so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.stats.counts()
+    }
+
+    /// Requests that were cut.
+    #[must_use]
+    pub fn cut_requests(&self) -> u64 {
+        self.cut_requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Lease {
+    /// Counts an answer that was none as a failure.
+    pub fn count_malformed(&self) {
+        self.version.stats.add_failure();
+    }
+
+    /// The version that handles the request.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Has the request handled. Dropping the future ends the guest where it stands.
+    ///
+    /// # Errors
+    /// See [`Failure`]: the request is lost, its neighbours are not.
+    pub async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+        let version = &*self.version;
+        let begun = Instant::now();
+        let outcome = tokio::select! {
+            biased;
+            outcome = version.pool.handle(call) => outcome,
+            () = version.cut.cancelled() => {
+                version.cut_requests.fetch_add(1, Ordering::Relaxed);
+                Err(Failure::Retired)
+            }
+        };
+        let failed = match &outcome {
+            Ok(response) => response.status >= 500,
+            // A crowd, or the end of a version, says nothing of how well it works.
+            Err(Failure::Busy | Failure::Retired) => return outcome,
+            Err(_) => true,
+        };
+        version.stats.add(begun.elapsed(), failed);
+        outcome
+    }
+}
+
+/// Why a version does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It can't be hosted.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Its first instance could not be made.
+    #[error("the first instance failed: {0}")]
+    Instance(#[from] Failure),
+}
