@@ -34,6 +34,7 @@ mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use crate::auth::key::Algorithm;
 pub use env::Environment;
@@ -104,6 +105,40 @@ pub struct Server {
     pub cors: Cors,
     /// How answers are compressed.
     pub compression: Compression,
+    /// TLS. Default none: connections are in the clear.
+    pub tls: Option<Tls>,
+}
+
+/// TLS on a listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate in PEM, followed by those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key in PEM.
+    pub key: PathBuf,
+    /// The authorities, in PEM, that sign the certificates of clients.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients show a certificate. Default off.
+    pub client_auth: ClientAuth,
+    /// How long a handshake may take. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Handshakes at once. Default 512.
+    pub max_handshakes: usize,
+    /// How often the files are looked at. Default 10 s.
+    pub reload_interval: Duration,
+}
+
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// They are not asked for one.
+    Off,
+    /// They may have none, but a bad one is refused.
+    Optional,
+    /// Without a good one there is no connection.
+    Required,
 }
 
 /// What pages of other origins may do. A list of `*` alone means everything.
@@ -143,6 +178,8 @@ pub struct Compression {
 pub struct Admin {
     /// Where to listen; port 0 takes a free one. Default `127.0.0.1:3001`.
     pub listen: SocketAddr,
+    /// TLS. Default none: connections are in the clear.
+    pub tls: Option<Tls>,
 }
 
 /// The database that the gateway and its plugins share.

@@ -80,9 +80,41 @@ pub const SETTINGS: &[Setting] = &[
         "The shortest body that is compressed."),
     set("server.compression.level", count(1, 9), "3",
         "How hard both try, from fast to small."),
+    unset("server.tls.certificate", Kind::Path,
+        "A PEM file with the certificate of the public listener, followed by those between it and its authority. \
+         Read again when it changes. Unset: no TLS."),
+    unset("server.tls.key", Kind::Path, "A PEM file with the private key of that certificate."),
+    unset("server.tls.client_ca", Kind::Path,
+        "A PEM file with the authorities that sign the certificates of clients."),
+    set("server.tls.client_auth", Kind::Choice(&["off", "optional", "required"]), "off",
+        "Whether clients show a certificate of one of those authorities. `optional`: one without \
+         is taken, one with a bad one is not."),
+    set("server.tls.handshake_timeout", time(10, MINUTE), "10s",
+        "How long a handshake may take."),
+    set("server.tls.max_handshakes", count(1, 100_000), "512",
+        "Handshakes at once; more wait within their time. A peer that has said nothing yet \
+         does not count."),
+    set("server.tls.reload_interval", time(10, DAY), "10s",
+        "How often the files are looked at."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
         "Where the operator's endpoints (`/healthz`, `/readyz`) listen; port 0 takes a free \
          one."),
+    unset("admin.tls.certificate", Kind::Path,
+        "A PEM file with the certificate of the operator's listener, followed by those between it and its authority. \
+         Read again when it changes. Unset: no TLS."),
+    unset("admin.tls.key", Kind::Path, "A PEM file with the private key of that certificate."),
+    unset("admin.tls.client_ca", Kind::Path,
+        "A PEM file with the authorities that sign the certificates of clients."),
+    set("admin.tls.client_auth", Kind::Choice(&["off", "optional", "required"]), "off",
+        "Whether clients show a certificate of one of those authorities. `optional`: one without \
+         is taken, one with a bad one is not."),
+    set("admin.tls.handshake_timeout", time(10, MINUTE), "10s",
+        "How long a handshake may take."),
+    set("admin.tls.max_handshakes", count(1, 100_000), "512",
+        "Handshakes at once; more wait within their time. A peer that has said nothing yet \
+         does not count."),
+    set("admin.tls.reload_interval", time(10, DAY), "10s",
+        "How often the files are looked at."),
     unset("database.url", Kind::Url,
         "The database. Unset: `gateway.db` in the data folder. Special characters in the parts \
          are percent-encoded.").or(&["DATABASE_URL"]),
