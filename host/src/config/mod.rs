@@ -10,9 +10,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 mod check;
@@ -107,6 +109,78 @@ pub struct Server {
     pub compression: Compression,
     /// TLS. Default none: connections are in the clear.
     pub tls: Option<Tls>,
+    /// The proxies that are believed about where a request comes from. Default none.
+    #[serde(default, deserialize_with = "kind::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// In which header they say it. Default `X-Forwarded-For`.
+    pub forwarded_header: ForwardedHeader,
+    /// How often somebody may ask.
+    pub rate: Rate,
+    /// What browsers are told to be careful about.
+    pub security: Security,
+}
+
+/// The header in which proxies say where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
+    XForwardedFor,
+    /// `Forwarded` of RFC 7239.
+    Forwarded,
+}
+
+/// How often somebody may ask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Any one address.
+    #[serde(default)]
+    pub address: Bucket,
+    /// Any one caller, by the token.
+    #[serde(default)]
+    pub caller: Bucket,
+    /// Addresses, and callers, that are kept in mind. Default 100,000.
+    pub max_keys: usize,
+}
+
+/// A bucket that fills with time and from which each request takes one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// How fast it fills, in requests a second. Unset: no limit.
+    pub per_second: Option<NonZeroU32>,
+    /// How many requests it holds. Unset: those of one second.
+    pub burst: Option<NonZeroU32>,
+}
+
+/// What browsers are told to be careful about, where a plugin does not say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Security {
+    /// Whether they must take the type of an answer as it is said. Default true.
+    pub nosniff: bool,
+    /// What they tell other sites of where a visitor comes from; `off` says nothing.
+    /// Default `no-referrer`.
+    pub referrer_policy: String,
+    /// Who may show answers in a frame. Default nobody.
+    pub frames: Frames,
+    /// How long they come back over TLS only. Zero says nothing. Default one year.
+    pub hsts: Duration,
+    /// Whether that holds for all subdomains. Default false.
+    pub hsts_subdomains: bool,
+}
+
+/// Who may show an answer in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Frames {
+    /// Nobody.
+    Deny,
+    /// Pages of the same origin.
+    SameOrigin,
+    /// It is not said.
+    Off,
 }
 
 /// TLS on a listener.

@@ -1,11 +1,14 @@
 //! From a request to the plugin that answers it, and back.
 
 mod accept;
+mod client;
 mod compress;
 mod cors;
 mod etag;
 mod exchange;
 mod mounts;
+mod rate;
+mod security;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +22,11 @@ use uuid::Uuid;
 
 pub use mounts::Mounts;
 
+use self::client::Proxies;
 use self::compress::Compressor;
 use self::cors::Cors;
+use self::rate::Rates;
+use self::security::Security;
 use crate::auth::{self, Verifier};
 use crate::config;
 use crate::error::Cause;
@@ -36,6 +42,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Gateway {
     mounts: Mounts,
     verifier: Verifier,
+    proxies: Proxies,
+    rates: Rates,
+    security: Security,
     cors: Option<Cors>,
     compressor: Compressor,
     limits: Arc<config::Server>,
@@ -57,6 +66,9 @@ impl Gateway {
         Self {
             mounts,
             verifier,
+            proxies: Proxies::new(&limits),
+            rates: Rates::new(&limits.rate),
+            security: Security::new(&limits.security),
             cors: Cors::new(&limits.cors),
             compressor: Compressor::new(&limits.compression),
             limits,
@@ -79,6 +91,7 @@ impl Gateway {
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
+        self.rates.caller(claims.as_deref())?;
         let (plugin, path) = self
             .mounts
             .find(request.uri().path())
@@ -132,24 +145,30 @@ impl Gateway {
 }
 
 impl Handler for Gateway {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let client = self.proxies.client(peer.ip(), request.headers_mut());
+        let address = client.address;
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
         let cors = self.cors.as_ref();
         let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
         let preflight = cors.and_then(|cors| cors.preflight(&request));
-        let mut response = match preflight {
-            Some(response) => response,
-            None => self.answer(&id, request).await.unwrap_or_else(|cause| {
-                tracing::debug!(request = id, %peer, %cause, "refused");
-                cause.into_response()
-            }),
+        // First of all: who asks too often is to cost nothing.
+        let answer = match (self.rates.address(address), preflight) {
+            (Err(cause), _) => Err(cause),
+            (Ok(()), Some(response)) => Ok(response),
+            (Ok(()), None) => self.answer(&id, request).await,
         };
+        let mut response = answer.unwrap_or_else(|cause| {
+            tracing::debug!(request = id, client = %address, %cause, "refused");
+            cause.into_response()
+        });
         // Refusals as well: a page could not tell them from a network that is down.
         if let Some(cors) = cors {
             cors.mark(origin, response.headers_mut());
         }
-        tracing::debug!(request = id, %peer, %method, status = response.status().as_u16(), "answered");
+        self.security.mark(client.is_secure, response.headers_mut());
+        tracing::debug!(request = id, client = %address, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
