@@ -9,6 +9,7 @@
 //! here are only filled with values that the table allows.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -257,7 +258,7 @@ pub struct Admin {
 }
 
 /// The database that the gateway and its plugins share.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:PATH`, `postgres://…` or `mysql://…`. Default: `gateway.db` in the data
@@ -275,6 +276,21 @@ pub struct Database {
     pub connect_timeout: Duration,
     /// Prepared statements kept for each connection. Default 256.
     pub statement_cache: usize,
+}
+
+/// Without the password in the address.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("url", &database_url::masked(&self.url))
+            .field("schema", &self.schema)
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("statement_cache", &self.statement_cache)
+            .finish()
+    }
 }
 
 /// How the schemas of the gateway and its plugins are kept up to date.
@@ -336,7 +352,7 @@ pub struct Jwks {
 }
 
 /// A table with the columns `key_id` and `public_key`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyTable {
     /// The database's address.
@@ -344,6 +360,16 @@ pub struct KeyTable {
     /// The table's name, with its schema or without. Unset: `main.jwt_keys`, on MySQL
     /// `jwt_keys`.
     pub table: Option<String>,
+}
+
+/// Without the password in the address.
+impl fmt::Debug for KeyTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyTable")
+            .field("url", &database_url::masked(&self.url))
+            .field("table", &self.table)
+            .finish()
+    }
 }
 
 /// How often keys are read from their sources.
@@ -372,8 +398,8 @@ pub struct Key {
     pub material: Vec<u8>,
 }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
             .field("id", &self.id)
             .field("algorithm", &self.algorithm)

@@ -149,7 +149,8 @@ pub(crate) async fn connect(
 /// The certificate that the gateway showed.
 pub(crate) fn shown(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
     let (_, session) = stream.get_ref();
-    session.peer_certificates().unwrap()[0].clone().into_owned()
+    let all = session.peer_certificates().unwrap();
+    all.first().unwrap().clone().into_owned()
 }
 
 /// A connection that takes requests, one after the other.
@@ -178,14 +179,24 @@ impl Http {
 
     /// A GET's status, headers and text.
     pub(crate) async fn get(&mut self, path: &str) -> hyper::Result<Response<String>> {
+        self.get_with(path, None).await
+    }
+
+    /// As [`Self::get`], with a token.
+    pub(crate) async fn get_with(
+        &mut self,
+        path: &str,
+        token: Option<&str>,
+    ) -> hyper::Result<Response<String>> {
         let uri = match self {
             Self::One(_) => path.to_owned(),
             Self::Two(_) => format!("https://localhost{path}"),
         };
-        let request = Request::get(uri)
-            .header("host", "localhost")
-            .body(Empty::new())
-            .unwrap();
+        let mut request = Request::get(uri).header("host", "localhost");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Empty::new()).unwrap();
         let response = match self {
             Self::One(sender) => sender.send_request(request).await?,
             Self::Two(sender) => sender.send_request(request).await?,
