@@ -1,7 +1,6 @@
 //! What browsers are told to be careful about.
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
