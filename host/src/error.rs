@@ -1,5 +1,7 @@
 //! Causes, and the one table that turns them into answers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
@@ -25,6 +27,9 @@ pub enum Cause {
     /// More requests at once than the gateway takes.
     #[error("too many requests at once")]
     Overload,
+    /// An address or a caller asks too often; it may ask again after that time.
+    #[error("too many requests of one address or caller")]
+    Rate(Duration),
     /// The gateway is shutting down.
     #[error("the gateway is shutting down")]
     ShuttingDown,
@@ -84,6 +89,11 @@ impl Cause {
                 S::SERVICE_UNAVAILABLE,
                 UNAVAILABLE,
                 "Too many requests at once, try again",
+            ),
+            Self::Rate(_) => (
+                S::TOO_MANY_REQUESTS,
+                Some("TooManyRequestsError"),
+                "Too many requests, try again later",
             ),
             Self::ShuttingDown => (
                 S::SERVICE_UNAVAILABLE,
@@ -150,6 +160,11 @@ impl Cause {
             | Self::NoVersion
             | Self::Plugin(Failure::Busy | Failure::Retired) => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            // Whole seconds: rounded down, the next request would be too early as well.
+            Self::Rate(wait) => {
+                let whole = u64::from(wait.subsec_nanos() > 0);
+                headers.insert(RETRY_AFTER, (wait.as_secs() + whole).max(1).into());
             }
             Self::Token(_) => {
                 headers.insert(WWW_AUTHENTICATE, INVALID_TOKEN);

@@ -36,6 +36,7 @@ use crate::deployment::{ChangeError, Service, SignatureError, Signatures, Store}
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
+use crate::server::tls::Tls;
 
 /// Why a gateway does not start. Nothing is bound any more when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,9 @@ pub enum StartError {
     /// A key can't be used.
     #[error(transparent)]
     Key(#[from] auth::KeyError),
+    /// TLS can't be spoken.
+    #[error(transparent)]
+    Tls(#[from] server::tls::TlsError),
     /// The task that compiles plugins died.
     #[error("compiling failed: {0}")]
     Compile(#[from] tokio::task::JoinError),
@@ -155,6 +159,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     };
     let (listener, addr) = listen(config.server.listen).await?;
     let (admin_listener, admin_addr) = listen(config.admin.listen).await?;
+    let tls = encryption("server.tls", config.server.tls.as_ref(), &shutdown)?;
+    let admin_tls = encryption("admin.tls", config.admin.tls.as_ref(), &shutdown)?;
     let limits = Arc::new(config.server);
     let gateway = Gateway::new(
         Mounts::new(services.iter().cloned()),
@@ -164,6 +170,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     );
     shutdown.spawn(server::serve(
         listener,
+        tls.clone(),
         Arc::new(gateway),
         Arc::clone(&limits),
         shutdown.clone(),
@@ -179,6 +186,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let admin_shutdown = Shutdown::default();
     admin_shutdown.spawn(server::serve(
         admin_listener,
+        admin_tls.clone(),
         Arc::new(Admin::new(health, api)),
         Arc::clone(&limits),
         admin_shutdown.clone(),
@@ -186,6 +194,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     Ok(Running {
         addr,
         admin_addr,
+        tls,
+        admin_tls,
         drain: limits.drain_timeout,
         shutdown,
         admin_shutdown,
@@ -223,6 +233,20 @@ fn signature_beside(file: &Path) -> Option<Vec<u8>> {
     std::fs::read(Path::new(&beside)).ok()
 }
 
+/// What a listener speaks TLS with, and the task that looks at its files.
+fn encryption(
+    section: &'static str,
+    settings: Option<&config::Tls>,
+    shutdown: &Shutdown,
+) -> Result<Option<Arc<Tls>>, StartError> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let tls = Arc::new(Tls::new(section, settings.clone())?);
+    shutdown.spawn(Arc::clone(&tls).watch(shutdown.clone()));
+    Ok(Some(tls))
+}
+
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -235,6 +259,8 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 pub struct Running {
     addr: SocketAddr,
     admin_addr: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    admin_tls: Option<Arc<Tls>>,
     drain: Duration,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
@@ -257,6 +283,31 @@ impl Running {
         self.admin_addr
     }
 
+    /// Where clients connect, as the beginning of an address.
+    #[must_use]
+    pub fn base(&self) -> String {
+        base(self.addr, self.tls.is_some())
+    }
+
+    /// Where the operator connects, as the beginning of an address.
+    #[must_use]
+    pub fn admin_base(&self) -> String {
+        base(self.admin_addr, self.admin_tls.is_some())
+    }
+
+    /// Reads the certificates of both listeners again, without waiting for the next look
+    /// at their files; may block. True when any had changed.
+    ///
+    /// # Errors
+    /// The first file that is wrong; its listener goes on with what it has.
+    pub fn reload_certificates(&self) -> Result<bool, server::tls::TlsError> {
+        let mut changed = false;
+        for tls in [&self.tls, &self.admin_tls].into_iter().flatten() {
+            changed |= tls.reload()?;
+        }
+        Ok(changed)
+    }
+
     /// Takes no new requests, lets those in flight finish for the drain time, cuts the
     /// rest. True when nothing was cut. Boxed as [`start`] is.
     pub fn stop(self) -> BoxFuture<'static, bool> {
@@ -268,4 +319,9 @@ impl Running {
             clean
         })
     }
+}
+
+fn base(address: SocketAddr, is_encrypted: bool) -> String {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }

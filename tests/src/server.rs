@@ -140,6 +140,17 @@ impl Server {
         }
     }
 
+    /// The operator's listener's address.
+    pub fn admin_addr(&self) -> std::net::SocketAddr {
+        self.running.admin_addr()
+    }
+
+    /// Has the gateway read its certificates again: whether they changed, or what is wrong.
+    pub fn reload_certificates(&self) -> Result<bool, String> {
+        let reloaded = self.running.reload_certificates();
+        reloaded.map_err(|error| error.to_string())
+    }
+
     /// Ends the gateway.
     pub async fn stop(self) {
         self.running.stop().await;

@@ -62,9 +62,9 @@ impl Serve {
                 () = signals.next() => return Ok(()),
             };
             print(&format!(
-                "listening on http://{}\nadmin on http://{}\n",
-                running.addr(),
-                running.admin_addr()
+                "listening on {}\nadmin on {}\n",
+                running.base(),
+                running.admin_base()
             ))?;
             signals.next().await;
             stop(running, signals).await

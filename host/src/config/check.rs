@@ -42,6 +42,13 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
         return refuse("admin.listen", format!("{listen} is server.listen as well"));
     }
     cors(&config.server.cors).or_else(|reason| refuse("server.cors.credentials", reason))?;
+    let rate = &config.server.rate;
+    for (name, bucket) in [("address", &rate.address), ("caller", &rate.caller)] {
+        if bucket.burst.is_some() && bucket.per_second.is_none() {
+            let reason = format!("it does nothing without server.rate.{name}.per_second");
+            return refuse(&format!("server.rate.{name}.burst"), reason);
+        }
+    }
     let mut mounts = BTreeMap::new();
     for (name, plugin) in &config.plugins {
         if let Some(other) = mounts.insert(&plugin.mount, name) {

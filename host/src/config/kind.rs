@@ -1,11 +1,12 @@
 //! The kinds of values: how each is read, and what it allows.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use hyper::header::HeaderName;
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 use tracing_subscriber::EnvFilter;
@@ -72,6 +73,8 @@ pub enum Item {
     Token,
     /// A name of lower-case letters, digits and `-`, `=`, and a text.
     Pair,
+    /// An IP address, or a network of them.
+    Network,
 }
 
 /// The longest text and name.
@@ -173,6 +176,11 @@ impl Kind {
             Self::List(Item::Pair) => "a list such as \"name=value, other=value\", with names of \
                                        a-z, 0-9 and -"
                 .into(),
+            Self::List(Item::Network) => {
+                "a list of networks such as 10.0.0.0/8 or fd00::/8, or of \
+                                          addresses"
+                    .into()
+            }
             Self::List(Item::Token) => "a list of names without spaces, or of * alone".into(),
         }
     }
@@ -222,7 +230,7 @@ impl Item {
             _ => return None,
         };
         let allowed = match items.as_slice() {
-            ["*"] => !matches!(self, Self::Pair),
+            ["*"] => !matches!(self, Self::Pair | Self::Network),
             items => items.iter().all(|item| self.takes(item)),
         };
         allowed.then(|| {
@@ -239,6 +247,7 @@ impl Item {
             Self::Origin => is_origin(text),
             Self::Token => text != "*" && HeaderName::try_from(text).is_ok(),
             Self::Pair => pair(text).is_some(),
+            Self::Network => network(text).is_some(),
         }
     }
 }
@@ -260,6 +269,17 @@ pub(super) fn pairs<'de, D: Deserializer<'de>>(
         .iter()
         .filter_map(|text| pair(text).map(owned))
         .collect())
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(alone).map(|net| net.trunc())
+}
+
+/// A list of networks.
+pub(super) fn networks<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<IpNet>, D::Error> {
+    let list = Vec::<String>::deserialize(source)?;
+    Ok(list.iter().filter_map(|text| network(text)).collect())
 }
 
 /// A text for a message: in quotes, control characters escaped, at most 80 characters.

@@ -13,7 +13,9 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{Admin, Auth, Config, Database, Deploy, Installer, Log, Migrate, Plugin, Server};
-use super::{check, database_url, file, installer, key_sources, keys, original, secret, settings};
+use super::{
+    check, database_url, file, installer, key_sources, keys, original, secret, settings, tls,
+};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
 #[derive(Debug)]
@@ -104,12 +106,14 @@ impl Draft {
         };
         let keys_url = given_url(&layers, "auth.database.url", "auth.database.url_file")?;
         check::plugins_have_files(&layers)?;
+        tls::is_complete(&layers)?;
         let mut config = place(&layers, url, keys_url)?;
         config.auth.keys = keys;
         config.admin.token = keys::admin_token(&layers)?;
         config.installer = installer;
         config.warnings = warnings;
         check::together(&mut config, &layers)?;
+        tls::check(&config, &layers)?;
         key_sources::check(&mut config, &layers)?;
         Ok(Self { config, layers })
     }
@@ -208,6 +212,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             "admin.token" | "admin.token_file" => {}
             // A table alone is nothing to read from; see `key_sources`.
             "auth.database.table" if keys_url.is_none() => {}
+            // Neither is TLS without a certificate; see `tls`.
+            key if tls::is_unused(layers, key) => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }

@@ -9,10 +9,13 @@
 //! here are only filled with values that the table allows.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 mod check;
@@ -34,6 +37,7 @@ mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use crate::auth::key::Algorithm;
 pub use env::Environment;
@@ -106,6 +110,112 @@ pub struct Server {
     pub cors: Cors,
     /// How answers are compressed.
     pub compression: Compression,
+    /// TLS. Default none: connections are in the clear.
+    pub tls: Option<Tls>,
+    /// The proxies that are believed about where a request comes from. Default none.
+    #[serde(default, deserialize_with = "kind::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// In which header they say it. Default `X-Forwarded-For`.
+    pub forwarded_header: ForwardedHeader,
+    /// How often somebody may ask.
+    pub rate: Rate,
+    /// What browsers are told to be careful about.
+    pub security: Security,
+}
+
+/// The header in which proxies say where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
+    XForwardedFor,
+    /// `Forwarded` of RFC 7239.
+    Forwarded,
+}
+
+/// How often somebody may ask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Any one address.
+    #[serde(default)]
+    pub address: Bucket,
+    /// Any one caller, by the token.
+    #[serde(default)]
+    pub caller: Bucket,
+    /// Addresses, and callers, that are kept in mind. Default 100,000.
+    pub max_keys: usize,
+}
+
+/// A bucket that fills with time and from which each request takes one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// How fast it fills, in requests a second. Unset: no limit.
+    pub per_second: Option<NonZeroU32>,
+    /// How many requests it holds. Unset: those of one second.
+    pub burst: Option<NonZeroU32>,
+}
+
+/// What browsers are told to be careful about, where a plugin does not say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Security {
+    /// Whether they must take the type of an answer as it is said. Default true.
+    pub nosniff: bool,
+    /// What they tell other sites of where a visitor comes from; `off` says nothing.
+    /// Default `no-referrer`.
+    pub referrer_policy: String,
+    /// Who may show answers in a frame. Default nobody.
+    pub frames: Frames,
+    /// How long they come back over TLS only. Zero says nothing. Default one year.
+    pub hsts: Duration,
+    /// Whether that holds for all subdomains. Default false.
+    pub hsts_subdomains: bool,
+}
+
+/// Who may show an answer in a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Frames {
+    /// Nobody.
+    Deny,
+    /// Pages of the same origin.
+    SameOrigin,
+    /// It is not said.
+    Off,
+}
+
+/// TLS on a listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate in PEM, followed by those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key in PEM.
+    pub key: PathBuf,
+    /// The authorities, in PEM, that sign the certificates of clients.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients show a certificate. Default off.
+    pub client_auth: ClientAuth,
+    /// How long a handshake may take. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Handshakes at once. Default 512.
+    pub max_handshakes: usize,
+    /// How often the files are looked at. Default 10 s.
+    pub reload_interval: Duration,
+}
+
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// They are not asked for one.
+    Off,
+    /// They may have none, but a bad one is refused.
+    Optional,
+    /// Without a good one there is no connection.
+    Required,
 }
 
 /// What pages of other origins may do. A list of `*` alone means everything.
@@ -148,6 +258,8 @@ pub struct Admin {
     /// The bearer token of the operator's API.
     #[serde(skip)]
     pub token: Secret,
+    /// TLS. Default none: connections are in the clear.
+    pub tls: Option<Tls>,
 }
 
 /// A text that must not be shown.
@@ -180,7 +292,7 @@ pub struct Deploy {
 }
 
 /// The database that the gateway and its plugins share.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:PATH`, `postgres://…` or `mysql://…`. Default: `gateway.db` in the data
@@ -198,6 +310,21 @@ pub struct Database {
     pub connect_timeout: Duration,
     /// Prepared statements kept for each connection. Default 256.
     pub statement_cache: usize,
+}
+
+/// Without the password in the address.
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("url", &database_url::masked(&self.url))
+            .field("schema", &self.schema)
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("statement_cache", &self.statement_cache)
+            .finish()
+    }
 }
 
 /// How the schemas of the gateway and its plugins are kept up to date.
@@ -259,7 +386,7 @@ pub struct Jwks {
 }
 
 /// A table with the columns `key_id` and `public_key`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyTable {
     /// The database's address.
@@ -267,6 +394,16 @@ pub struct KeyTable {
     /// The table's name, with its schema or without. Unset: `main.jwt_keys`, on MySQL
     /// `jwt_keys`.
     pub table: Option<String>,
+}
+
+/// Without the password in the address.
+impl fmt::Debug for KeyTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyTable")
+            .field("url", &database_url::masked(&self.url))
+            .field("table", &self.table)
+            .finish()
+    }
 }
 
 /// How often keys are read from their sources.
@@ -295,8 +432,8 @@ pub struct Key {
     pub material: Vec<u8>,
 }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
             .field("id", &self.id)
             .field("algorithm", &self.algorithm)

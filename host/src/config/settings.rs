@@ -29,6 +29,8 @@ const TIB: u64 = 1 << 40;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+/// As `humantime` counts it.
+const YEAR: u64 = 31_557_600_000;
 
 /// Every setting, in the order in which they are shown.
 #[rustfmt::skip] // A table: one setting, two lines.
@@ -58,6 +60,13 @@ pub const SETTINGS: &[Setting] = &[
     set("server.max_streams", count(1, 10_000), "128", "Streams at once on one HTTP/2 connection."),
     set("server.drain_timeout", time(0, HOUR), "30s",
         "How long requests in flight may go on after SIGTERM before they are cut."),
+    unset("server.trusted_proxies", Kind::List(Item::Network),
+        "The networks of the proxies that are believed about where a request comes from. Unset: \
+         what they say is ignored."),
+    set("server.forwarded_header", Kind::Choice(&["x-forwarded-for", "forwarded"]),
+        "x-forwarded-for",
+        "The header in which those proxies say it, and which they must write themselves. The \
+         other one is ignored."),
     unset("server.cors.origins", Kind::List(Item::Origin),
         "The origins whose pages may read the answers, or `*` for every one. Unset: none, and no \
          request is treated as one of a browser."),
@@ -80,6 +89,47 @@ pub const SETTINGS: &[Setting] = &[
         "The shortest body that is compressed."),
     set("server.compression.level", count(1, 9), "3",
         "How hard both try, from fast to small."),
+    set("server.security.nosniff", Kind::Flag, "true",
+        "Whether browsers must take an answer's type as it is said (`X-Content-Type-Options`)."),
+    set("server.security.referrer_policy", Kind::Choice(&["off", "no-referrer", "same-origin",
+        "strict-origin", "strict-origin-when-cross-origin"]), "no-referrer",
+        "What browsers tell other sites of where a visitor comes from (`Referrer-Policy`)."),
+    set("server.security.frames", Kind::Choice(&["deny", "same-origin", "off"]), "deny",
+        "Whose pages may show an answer in a frame (`X-Frame-Options`)."),
+    set("server.security.hsts", time(0, 2 * YEAR), "1year",
+        "How long browsers that came over TLS come back over nothing else \
+         (`Strict-Transport-Security`); 0 says nothing of it."),
+    set("server.security.hsts_subdomains", Kind::Flag, "false",
+        "Whether that holds for all subdomains of the host, too."),
+    set("server.rate.max_keys", count(1000, 10_000_000), "100000",
+        "Addresses, and callers, that are kept in mind; those that come least are forgotten. \
+         About 100 bytes each."),
+    unset("server.rate.address.per_second", count(1, 1_000_000),
+        "Requests of one address (of IPv6: one /64) in a second, on average; more get 429. \
+         Unset: no limit."),
+    unset("server.rate.address.burst", count(1, 1_000_000),
+        "How many of them may come at once. Unset: those of one second."),
+    unset("server.rate.caller.per_second", count(1, 1_000_000),
+        "Requests of one caller, by the token, in a second, on average; more get 429. Unset: no \
+         limit."),
+    unset("server.rate.caller.burst", count(1, 1_000_000),
+        "How many of them may come at once. Unset: those of one second."),
+    unset("server.tls.certificate", Kind::Path,
+        "A PEM file with the certificate of the public listener, followed by those between it and its authority. \
+         Read again when it changes. Unset: no TLS."),
+    unset("server.tls.key", Kind::Path, "A PEM file with the private key of that certificate."),
+    unset("server.tls.client_ca", Kind::Path,
+        "A PEM file with the authorities that sign the certificates of clients."),
+    set("server.tls.client_auth", Kind::Choice(&["off", "optional", "required"]), "off",
+        "Whether clients show a certificate of one of those authorities. `optional`: one without \
+         is taken, one with a bad one is not."),
+    set("server.tls.handshake_timeout", time(10, MINUTE), "10s",
+        "How long a handshake may take."),
+    set("server.tls.max_handshakes", count(1, 100_000), "512",
+        "Handshakes at once; more wait within their time. A peer that has said nothing yet \
+         does not count."),
+    set("server.tls.reload_interval", time(10, DAY), "10s",
+        "How often the files are looked at."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
         "Where the operator's endpoints (`/healthz`, `/readyz`, `/v1`) listen; port 0 takes a \
          free one."),
@@ -88,6 +138,22 @@ pub const SETTINGS: &[Setting] = &[
          `admin.token` in the data folder, with mode 0600, where `gateway plugin` finds it."),
     unset("admin.token_file", Kind::Path,
         "A file that holds `admin.token`. A line end at its end does not count."),
+    unset("admin.tls.certificate", Kind::Path,
+        "A PEM file with the certificate of the operator's listener, followed by those between it and its authority. \
+         Read again when it changes. Unset: no TLS."),
+    unset("admin.tls.key", Kind::Path, "A PEM file with the private key of that certificate."),
+    unset("admin.tls.client_ca", Kind::Path,
+        "A PEM file with the authorities that sign the certificates of clients."),
+    set("admin.tls.client_auth", Kind::Choice(&["off", "optional", "required"]), "off",
+        "Whether clients show a certificate of one of those authorities. `optional`: one without \
+         is taken, one with a bad one is not."),
+    set("admin.tls.handshake_timeout", time(10, MINUTE), "10s",
+        "How long a handshake may take."),
+    set("admin.tls.max_handshakes", count(1, 100_000), "512",
+        "Handshakes at once; more wait within their time. A peer that has said nothing yet \
+         does not count."),
+    set("admin.tls.reload_interval", time(10, DAY), "10s",
+        "How often the files are looked at."),
     set("deploy.drain_timeout", time(0, DAY), "60s",
         "How long a version that was replaced may take to finish what it began before it is \
          cut, which its clients see as 503."),

@@ -396,6 +396,44 @@ fn secrets_may_come_from_files() {
 }
 
 #[test]
+fn every_secret_may_come_from_a_file_and_none_is_in_a_debug_text() {
+    let secrets = SETTINGS
+        .iter()
+        .filter(|setting| matches!(setting.kind, Kind::Secret | Kind::Url));
+    let mut count = 0;
+    for setting in secrets {
+        let twin = format!("{}_file", setting.key);
+        let is_path = |other: &&Setting| matches!(other.kind, Kind::Path);
+        assert!(
+            settings::find(&twin).as_ref().is_some_and(is_path),
+            "{twin}"
+        );
+        let pair = (setting.key, twin.as_str());
+        assert!(settings::ALTERNATIVES.contains(&pair), "{twin}");
+        count += 1;
+    }
+    assert_eq!(count, 3);
+
+    let draft = Draft::read(
+        None,
+        &env(&[
+            ("JWT_SECRET", "hidden"),
+            ("DATABASE_URL", "postgres://u:hidden@h/d?password=hidden"),
+            ("GATEWAY_AUTH_DATABASE_URL", "mysql://u:hidden@h/d"),
+            (
+                "GATEWAY_AUTH_KEYS",
+                "[{ id = 'k', algorithm = 'HS256', secret = 'hidden' }]",
+            ),
+        ]),
+        &Flags::default(),
+    )
+    .unwrap();
+    assert!(!draft.print().contains("hidden"), "{}", draft.print());
+    let text = format!("{:?}", draft.config());
+    assert!(!text.contains("hidden"), "{text}");
+}
+
+#[test]
 fn what_is_in_force_is_printed_as_toml_without_secrets() {
     let env = env(&[
         ("JWT_SECRET", "hidden"),

@@ -1,13 +1,16 @@
 //! From a request to the plugin that answers it, and back.
 
 mod accept;
+mod client;
 mod compress;
 mod cors;
 mod etag;
 mod exchange;
 mod mounts;
+mod rate;
+mod security;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -19,8 +22,11 @@ use uuid::Uuid;
 
 pub use mounts::Mounts;
 
+use self::client::Proxies;
 use self::compress::Compressor;
 use self::cors::Cors;
+use self::rate::Rates;
+use self::security::Security;
 use crate::auth::{self, Claims, Verifier};
 use crate::config;
 use crate::error::Cause;
@@ -36,6 +42,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Gateway {
     mounts: Mounts,
     verifier: Verifier,
+    proxies: Proxies,
+    rates: Rates,
+    security: Security,
     cors: Option<Cors>,
     compressor: Compressor,
     limits: Arc<config::Server>,
@@ -57,6 +66,9 @@ impl Gateway {
         Self {
             mounts,
             verifier,
+            proxies: Proxies::new(&limits),
+            rates: Rates::new(&limits.rate),
+            security: Security::new(&limits.security),
             cors: Cors::new(&limits.cors),
             compressor: Compressor::new(&limits.compression),
             limits,
@@ -70,7 +82,7 @@ impl Gateway {
         &self,
         id: &str,
         mut request: Request<Incoming>,
-        peer: SocketAddr,
+        address: IpAddr,
     ) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
@@ -80,6 +92,7 @@ impl Gateway {
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
+        self.rates.caller(claims.as_deref())?;
         let (service, path) = self
             .mounts
             .find(request.uri().path())
@@ -91,7 +104,7 @@ impl Gateway {
             etag::restore(request.headers_mut());
         }
 
-        let caller = caller(claims.as_deref(), peer);
+        let caller = caller(claims.as_deref(), address);
         let call =
             exchange::call(id, request, path, claims, service.config(), &self.limits).await?;
         // After the body is there: a slow client does not keep an old version alive.
@@ -139,27 +152,30 @@ impl Gateway {
 }
 
 impl Handler for Gateway {
-    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let client = self.proxies.client(peer.ip(), request.headers_mut());
+        let address = client.address;
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
         let cors = self.cors.as_ref();
         let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
         let preflight = cors.and_then(|cors| cors.preflight(&request));
-        let mut response = match preflight {
-            Some(response) => response,
-            None => self
-                .answer(&id, request, peer)
-                .await
-                .unwrap_or_else(|cause| {
-                    tracing::debug!(request = id, %peer, %cause, "refused");
-                    cause.into_response()
-                }),
+        // First of all: who asks too often is to cost nothing.
+        let answer = match (self.rates.address(address), preflight) {
+            (Err(cause), _) => Err(cause),
+            (Ok(()), Some(response)) => Ok(response),
+            (Ok(()), None) => self.answer(&id, request, address).await,
         };
+        let mut response = answer.unwrap_or_else(|cause| {
+            tracing::debug!(request = id, client = %address, %cause, "refused");
+            cause.into_response()
+        });
         // Refusals as well: a page could not tell them from a network that is down.
         if let Some(cors) = cors {
             cors.mark(origin, response.headers_mut());
         }
-        tracing::debug!(request = id, %peer, %method, status = response.status().as_u16(), "answered");
+        self.security.mark(client.is_secure, response.headers_mut());
+        tracing::debug!(request = id, client = %address, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -168,14 +184,14 @@ impl Handler for Gateway {
 }
 
 /// Who asks, as far as it can be told: for what is to stay the same for one caller.
-fn caller(claims: Option<&Claims>, peer: SocketAddr) -> impl Fn() -> String + use<> {
+fn caller(claims: Option<&Claims>, address: IpAddr) -> impl Fn() -> String + use<> {
     let named = claims.and_then(|claims| {
         let actor = claims.actor.as_ref()?;
         Some((claims.tenant.clone(), actor.clone()))
     });
     move || match &named {
         Some((tenant, actor)) => format!("{}/{actor}", tenant.as_deref().unwrap_or_default()),
-        None => peer.ip().to_string(),
+        None => address.to_string(),
     }
 }
 

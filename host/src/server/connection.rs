@@ -16,8 +16,10 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::either::Either;
 
 use super::Handler;
+use super::tls::Tls;
 use super::watched::Watched;
 use crate::config;
 use crate::lifecycle::Shutdown;
@@ -26,6 +28,7 @@ use crate::lifecycle::Shutdown;
 pub(super) async fn serve<H: Handler>(
     stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<&Tls>,
     handler: Arc<H>,
     limits: &config::Server,
     shutdown: Shutdown,
@@ -33,11 +36,29 @@ pub(super) async fn serve<H: Handler>(
     let mut stream = TimeoutStream::new(stream);
     // A peer that stops reading must not hold an answer for ever.
     stream.set_write_timeout(Some(limits.body_timeout));
+    let stream = Box::pin(stream);
+    let stream = match tls {
+        None => Either::Left(stream),
+        Some(tls) => {
+            let accepted = tokio::select! {
+                accepted = tls.accept(stream) => accepted,
+                // No request is in it that could be lost.
+                () = shutdown.soft() => return,
+            };
+            match accepted {
+                Ok(stream) => Either::Right(stream),
+                Err(error) => {
+                    tracing::debug!(%peer, %error, "handshake failed");
+                    return;
+                }
+            }
+        }
+    };
 
     let activity = Arc::new(Activity::new());
     let counted = Arc::clone(&activity);
     let stream = Watched {
-        stream: Box::pin(stream),
+        stream,
         activity: Arc::clone(&activity),
     };
     let service = service_fn(move |request: Request<Incoming>| {

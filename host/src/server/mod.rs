@@ -1,6 +1,7 @@
 //! Sockets: who may connect, and how long a connection may do nothing.
 
 mod connection;
+pub mod tls;
 mod watched;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use self::tls::Tls;
 use crate::config;
 use crate::lifecycle::Shutdown;
 
@@ -32,11 +34,12 @@ pub trait Handler: Send + Sync + 'static {
 /// no file descriptor left, and trying again at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts connections until the shutdown begins.
+/// Accepts connections until the shutdown begins, and speaks TLS on them if given.
 ///
 /// The loop never awaits a peer, and no peer can end it.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     handler: Arc<H>,
     limits: Arc<config::Server>,
     shutdown: Shutdown,
@@ -62,9 +65,10 @@ pub async fn serve<H: Handler>(
         };
         prepare(&stream);
         let (handler, limits) = (Arc::clone(&handler), Arc::clone(&limits));
-        let ending = shutdown.clone();
+        let (tls, ending) = (tls.clone(), shutdown.clone());
         shutdown.spawn(async move {
-            connection::serve(stream, peer, handler, &limits, ending).await;
+            let tls = tls.as_deref();
+            connection::serve(stream, peer, tls, handler, &limits, ending).await;
             drop(place);
         });
     }
