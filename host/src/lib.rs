@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded, Plugin};
+use crate::telemetry::Metrics;
 
 /// Why a gateway does not start. Nothing is bound any more when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +86,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<Running, StartError>> 
 async fn assemble(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::new(&config.auth)?;
     let shutdown = Shutdown::default();
+    let metrics = Metrics::new(&config.metrics);
 
     // Compilation takes seconds when the cache is cold, and the database may still be
     // starting: side by side.
@@ -95,6 +97,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Database::connect(&config.database)
     );
     let (loaded, database) = (loaded?, database?);
+    metrics.watch("gateway", Arc::new(database.clone()));
 
     let apply = config.migrate.at_start;
     migrate::at_start(
@@ -118,13 +121,14 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
             .await
             .map_err(|error| failed(error.into()))?;
         migrate::at_start(&database, &name, &migrations, apply).await?;
-        let plugin = Plugin::start(&engine, &name, &loaded, settings.clone(), database.clone())
+        let (settings, database) = (settings.clone(), database.clone());
+        let plugin = Plugin::start(&engine, &name, &loaded, settings, database, &metrics)
             .await
             .map_err(failed)?;
         tracing::info!(
             plugin = name,
             version = plugin.identity().version,
-            mount = settings.mount,
+            mount = plugin.config().mount,
             "serving"
         );
         plugins.push(Arc::new(plugin));
@@ -146,6 +150,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         verifier,
         Arc::clone(&limits),
         shutdown.clone(),
+        metrics.clone(),
     );
     shutdown.spawn(server::serve(
         listener,
@@ -157,7 +162,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let admin_shutdown = Shutdown::default();
     admin_shutdown.spawn(server::serve(
         admin_listener,
-        Arc::new(Admin::new(health)),
+        Arc::new(Admin::new(health, metrics)),
         Arc::clone(&limits),
         admin_shutdown.clone(),
     ));

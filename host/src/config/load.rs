@@ -11,7 +11,7 @@ use super::env::Environment;
 use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
-use super::{Admin, Auth, Config, Database, Installer, Log, Migrate, Plugin, Server};
+use super::{Admin, Auth, Config, Database, Installer, Log, Metrics, Migrate, Plugin, Server};
 use super::{check, database_url, file, installer, key_sources, keys, original, secret, settings};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -187,6 +187,7 @@ struct Tree {
     #[serde(default)]
     plugin: BTreeMap<String, Plugin>,
     log: Log,
+    metrics: Metrics,
 }
 
 /// Puts the canonical values into the types. The table has checked them, so that only a
@@ -231,6 +232,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         auth: tree.auth,
         plugins: tree.plugin,
         log: tree.log,
+        metrics: tree.metrics,
         installer: Installer::default(),
         warnings: Vec::new(),
     })

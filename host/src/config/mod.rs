@@ -65,6 +65,8 @@ pub struct Config {
     pub plugins: BTreeMap<String, Plugin>,
     /// What is logged and how.
     pub log: Log,
+    /// What is measured.
+    pub metrics: Metrics,
     /// What the variables of the original's installer ask of `gateway migrate`.
     pub installer: Installer,
     /// What the operator should know but what stops nothing; logged once at the start.
@@ -349,6 +351,14 @@ pub struct Log {
     pub filter: String,
     /// The form of a line. Default human on a terminal, JSON elsewhere.
     pub format: LogFormat,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Routes of one version of a plugin that are counted apart. Default 100.
+    pub max_routes: usize,
 }
 
 /// The form of a log line.

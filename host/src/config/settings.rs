@@ -81,7 +81,7 @@ pub const SETTINGS: &[Setting] = &[
     set("server.compression.level", count(1, 9), "3",
         "How hard both try, from fast to small."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
-        "Where the operator's endpoints (`/healthz`, `/readyz`) listen; port 0 takes a free \
+        "Where the operator's endpoints (`/healthz`, `/readyz`, `/metrics`) listen; port 0 takes a free \
          one."),
     unset("database.url", Kind::Url,
         "The database. Unset: `gateway.db` in the data folder. Special characters in the parts \
@@ -186,6 +186,9 @@ pub const SETTINGS: &[Setting] = &[
         "What is logged: a level, or levels by module.").or(&["LOG_LEVEL"]),
     set("log.format", Kind::Choice(&["auto", "human", "json"]), "auto",
         "The form of a line on standard error. `auto`: human on a terminal, JSON elsewhere."),
+    set("metrics.max_routes", count(1, 10_000), "100",
+        "Routes of one version of a plugin that are counted apart; further ones are counted \
+         together, as `other`."),
 ];
 
 /// Settings of which a layer may say only one, and where one said later hides the other.

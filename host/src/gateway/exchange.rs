@@ -104,6 +104,18 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Names the route that a plugin took, for the host alone.
+const ROUTE: &str = "x-route";
+
+/// Takes the name of its route out of what a plugin answered.
+pub(super) fn route(answer: &mut http::Response) -> Option<String> {
+    let named = answer
+        .headers
+        .iter()
+        .position(|field| field.name == ROUTE)?;
+    Some(answer.headers.swap_remove(named).value)
+}
+
 /// Checks what a plugin answered, and makes an HTTP response of it.
 pub(super) fn response(answer: http::Response, limit: usize) -> Result<Response<Bytes>, Cause> {
     let malformed = |what: &str| Cause::Malformed(what.to_owned());

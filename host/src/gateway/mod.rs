@@ -9,7 +9,7 @@ mod mounts;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
@@ -27,6 +27,8 @@ use crate::error::Cause;
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Failure, Waiting};
 use crate::server::{Body, Handler};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{Connected, Request as Measured};
 
 /// Carries the id that also stands on every log line and in the audit record.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,8 +42,8 @@ pub struct Gateway {
     compressor: Compressor,
     limits: Arc<config::Server>,
     places: Semaphore,
-    waiting: AtomicUsize,
     shutdown: Shutdown,
+    metrics: Metrics,
 }
 
 impl Gateway {
@@ -52,6 +54,7 @@ impl Gateway {
         verifier: Verifier,
         limits: Arc<config::Server>,
         shutdown: Shutdown,
+        metrics: Metrics,
     ) -> Self {
         let places = Semaphore::new(limits.max_requests);
         Self {
@@ -61,8 +64,8 @@ impl Gateway {
             compressor: Compressor::new(&limits.compression),
             limits,
             places,
-            waiting: AtomicUsize::new(0),
             shutdown,
+            metrics,
         }
     }
 
@@ -70,6 +73,7 @@ impl Gateway {
         &self,
         id: &str,
         mut request: Request<Incoming>,
+        measured: &mut Measured,
     ) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
@@ -83,6 +87,7 @@ impl Gateway {
             .mounts
             .find(request.uri().path())
             .ok_or(Cause::NotFound)?;
+        measured.handed_to(plugin.measured());
         let path = path.to_owned();
         let method = request.method().clone();
         let wishes = self.compressor.wishes(request.headers())?;
@@ -91,7 +96,8 @@ impl Gateway {
         }
 
         let call = exchange::call(id, request, path, claims, plugin.config(), &self.limits).await?;
-        let response = plugin.handle(call).await.inspect_err(|failure| {
+        let mut response = plugin.handle(call).await.inspect_err(|failure| {
+            plugin.measured().failed(failure.kind());
             // A crowd is no fault of the plugin's, and must not fill the log.
             if matches!(failure, Failure::Busy) {
                 return;
@@ -106,6 +112,7 @@ impl Gateway {
                 Chain(error)
             );
         })?;
+        measured.took(exchange::route(&mut response).as_deref());
         let limit = plugin.config().limits.response_body;
         let mut response = exchange::response(response, limit).inspect_err(|cause| {
             tracing::error!(request = id, plugin = plugin.identity().name, %cause, "malformed answer");
@@ -122,12 +129,15 @@ impl Gateway {
             return Ok(place);
         }
         let _waiting =
-            Waiting::enter(&self.waiting, self.limits.max_queue).ok_or(Cause::Overload)?;
-        tokio::select! {
+            Waiting::enter(self.metrics.waiting(), self.limits.max_queue).ok_or(Cause::Overload)?;
+        let since = Instant::now();
+        let place = tokio::select! {
             place = self.places.acquire() => place.map_err(|_| Cause::ShuttingDown),
             () = tokio::time::sleep(self.limits.queue_timeout) => Err(Cause::Overload),
             () = self.shutdown.soft() => Err(Cause::ShuttingDown),
-        }
+        };
+        self.metrics.waited(since.elapsed());
+        place
     }
 }
 
@@ -135,25 +145,35 @@ impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
+        let mut measured = self.metrics.request(&method);
         let cors = self.cors.as_ref();
         let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
         let preflight = cors.and_then(|cors| cors.preflight(&request));
         let mut response = match preflight {
             Some(response) => response,
-            None => self.answer(&id, request).await.unwrap_or_else(|cause| {
-                tracing::debug!(request = id, %peer, %cause, "refused");
-                cause.into_response()
-            }),
+            None => self
+                .answer(&id, request, &mut measured)
+                .await
+                .unwrap_or_else(|cause| {
+                    self.metrics.refused(cause.kind());
+                    tracing::debug!(request = id, %peer, %cause, "refused");
+                    cause.into_response()
+                }),
         };
         // Refusals as well: a page could not tell them from a network that is down.
         if let Some(cors) = cors {
             cors.mark(origin, response.headers_mut());
         }
+        measured.answered(response.status());
         tracing::debug!(request = id, %peer, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response
+    }
+
+    fn connected(&self) -> Option<Connected> {
+        Some(self.metrics.connected())
     }
 }
 

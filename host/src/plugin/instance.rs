@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
@@ -18,6 +19,8 @@ use crate::capability::{audit, body, identity, log, random, settings, sql};
 use crate::config::Limits;
 use crate::contract::task::StepReport;
 use crate::contract::{Service, ServicePre, http};
+use crate::telemetry::Version;
+use crate::telemetry::metrics::Alive;
 
 /// What the host keeps beside a guest's memory. Lives as long as the instance; what
 /// belongs to a request is set by [`Instance::begin`].
@@ -29,6 +32,7 @@ pub(super) struct State {
     source: Option<sql::Database>,
     limits: Arc<Limits>,
     settings: Arc<BTreeMap<String, String>>,
+    measured: Arc<Version>,
     stamp: audit::Stamp,
     transactions: sql::Open,
     claims: Option<Arc<Claims>>,
@@ -71,6 +75,7 @@ pub(super) struct Instance {
     store: Store<State>,
     service: Service,
     uses: u32,
+    _alive: Alive,
 }
 
 impl Instance {
@@ -84,6 +89,7 @@ impl Instance {
             database,
             limits,
             settings,
+            measured,
         } = grants;
         let state = State {
             meter: Meter::new(limits, ticks),
@@ -93,6 +99,7 @@ impl Instance {
             source: None,
             limits: Arc::clone(limits),
             settings: Arc::clone(settings),
+            measured: Arc::clone(measured),
             stamp: audit::Stamp {
                 actor: None,
                 tenant: None,
@@ -111,6 +118,7 @@ impl Instance {
             store,
             service,
             uses: 0,
+            _alive: measured.created(),
         })
     }
 
@@ -208,6 +216,11 @@ impl Instance {
         self.store.data().meter.memory_denied()
     }
 
+    /// The CPU time that the last request took, in whole ticks.
+    pub(super) fn cpu(&self) -> Duration {
+        self.store.data().meter.cpu()
+    }
+
     /// The guest's linear memory, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.store.data().meter.memory()
@@ -271,6 +284,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         table: &mut state.table,
         stamp: &state.stamp,
         open: &state.transactions,
+        measured: &state.measured,
     })?;
     Ok(linker)
 }

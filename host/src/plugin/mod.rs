@@ -24,6 +24,7 @@ pub use task::{Runner, Task};
 use crate::capability::sql;
 use crate::config;
 use crate::contract::http;
+use crate::telemetry::{Metrics, Version};
 use pool::Pool;
 
 /// What every instance of a plugin is given.
@@ -33,11 +34,18 @@ struct Grants {
     database: sql::Database,
     limits: Arc<config::Limits>,
     settings: Arc<BTreeMap<String, String>>,
+    measured: Arc<Version>,
 }
 
 impl Grants {
-    fn new(identity: Identity, database: sql::Database, config: &config::Plugin) -> Self {
+    fn new(
+        identity: Identity,
+        database: sql::Database,
+        config: &config::Plugin,
+        metrics: &Metrics,
+    ) -> Self {
         Self {
+            measured: metrics.version(&identity.name, &identity.version),
             identity,
             database,
             limits: Arc::new(config.limits.clone()),
@@ -94,10 +102,11 @@ impl Plugin {
         loaded: &Loaded,
         config: config::Plugin,
         database: sql::Database,
+        metrics: &Metrics,
     ) -> Result<Self, StartError> {
         let identity = Identity::of(name, loaded.facts());
         let pre = loaded.link(engine)?;
-        let grants = Grants::new(identity.clone(), database, &config);
+        let grants = Grants::new(identity.clone(), database, &config, metrics);
         let pool = Pool::new(engine.clone(), pre, grants, config.isolation);
         pool.warm_up(1).await?;
         Ok(Self {
@@ -117,6 +126,12 @@ impl Plugin {
     #[must_use]
     pub fn config(&self) -> &config::Plugin {
         &self.config
+    }
+
+    /// What is measured of it.
+    #[must_use]
+    pub fn measured(&self) -> &Arc<Version> {
+        self.pool.measured()
     }
 
     /// Makes instances until `count` are warm, or as many as may be at once.

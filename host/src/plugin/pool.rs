@@ -1,6 +1,8 @@
 //! The instances of one plugin: how many there are, who gets one, and which are kept.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -11,6 +13,7 @@ use super::failure::Failure;
 use super::instance::{Call, Instance, State};
 use crate::config::Isolation;
 use crate::contract::{ServicePre, http};
+use crate::telemetry::Version;
 
 pub(super) struct Pool {
     /// Without its ticker no guest would ever be interrupted.
@@ -19,7 +22,6 @@ pub(super) struct Pool {
     grants: Grants,
     isolation: Isolation,
     places: Semaphore,
-    waiting: AtomicUsize,
     /// The one used last is taken first: its memory is still in the cache, and those
     /// beyond the usual load grow cold at the bottom.
     warm: Mutex<Vec<Instance>>,
@@ -34,7 +36,6 @@ impl Pool {
     ) -> Self {
         Self {
             places: Semaphore::new(grants.limits.instances),
-            waiting: AtomicUsize::new(0),
             warm: Mutex::new(Vec::new()),
             engine,
             pre,
@@ -47,8 +48,12 @@ impl Pool {
     pub(super) async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
         let _place = self.place().await?;
         let mut instance = self.instance().await?;
+        let measured = Arc::clone(&self.grants.measured);
+        let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
-        match tokio::time::timeout(limit, instance.handle(call)).await {
+        let outcome = tokio::time::timeout(limit, instance.handle(call)).await;
+        measured.used(instance.cpu(), instance.memory());
+        match outcome {
             Ok(Ok(response)) => {
                 self.give_back(instance);
                 Ok(response)
@@ -56,6 +61,10 @@ impl Pool {
             Ok(Err(error)) => Err(Failure::of_trap(error, instance.memory_denied())),
             Err(_) => Err(Failure::Deadline(limit)),
         }
+    }
+
+    pub(super) fn measured(&self) -> &Arc<Version> {
+        &self.grants.measured
     }
 
     /// Makes instances until `count` are kept, or as many as may be at once.
@@ -74,12 +83,12 @@ impl Pool {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
-        let _waiting =
-            Waiting::enter(&self.waiting, self.grants.limits.queue).ok_or(Failure::Busy)?;
-        tokio::time::timeout(self.grants.limits.queue_timeout, self.places.acquire())
-            .await
-            .map_err(|_| Failure::Busy)?
-            .map_err(|_| Failure::Busy)
+        let (limits, measured) = (&self.grants.limits, &self.grants.measured);
+        let _waiting = Waiting::enter(measured.waiting(), limits.queue).ok_or(Failure::Busy)?;
+        let since = Instant::now();
+        let place = tokio::time::timeout(limits.queue_timeout, self.places.acquire()).await;
+        measured.waited(since.elapsed());
+        place.map_err(|_| Failure::Busy)?.map_err(|_| Failure::Busy)
     }
 
     async fn instance(&self) -> Result<Instance, Failure> {
@@ -111,14 +120,14 @@ impl Pool {
 }
 
 /// One that waits in a bounded queue; leaves it when dropped.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {
     /// None when the queue holds `most` already.
-    pub(crate) fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+    pub(crate) fn enter(count: &'a AtomicU64, most: usize) -> Option<Self> {
         count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
-                (waiting < most).then_some(waiting + 1)
+                (waiting < most as u64).then_some(waiting + 1)
             })
             .ok()
             .map(|_| Self(count))

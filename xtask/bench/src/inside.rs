@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use gateway::capability::sql::Database;
 use gateway::config::{Config, Environment, Flags, Isolation, Plugin as Settings};
 use gateway::plugin::{Body, Call, Engine, Loaded, Plugin};
+use gateway::telemetry::Metrics;
 
 use crate::report::Report;
 
@@ -78,7 +79,15 @@ async fn make_time(
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let (settings, database) = (settings.clone(), database.clone());
-        let plugin = Plugin::start(engine, "misfit", loaded, settings, database).await?;
+        let plugin = Plugin::start(
+            engine,
+            "misfit",
+            loaded,
+            settings,
+            database,
+            &Metrics::unread(),
+        )
+        .await?;
         let begun = Instant::now();
         plugin.warm_up(INSTANCES + 1).await?;
         times.push(begun.elapsed() / u32::try_from(INSTANCES)?);
@@ -93,7 +102,15 @@ async fn call_time(
     settings: Settings,
     database: &Database,
 ) -> Result<Duration> {
-    let plugin = Plugin::start(engine, "misfit", loaded, settings, database.clone()).await?;
+    let plugin = Plugin::start(
+        engine,
+        "misfit",
+        loaded,
+        settings,
+        database.clone(),
+        &Metrics::unread(),
+    )
+    .await?;
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         let call = Call {

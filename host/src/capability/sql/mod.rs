@@ -25,6 +25,7 @@ use tokio::time::timeout;
 
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Kind, Rows, Value};
+use crate::telemetry::metrics;
 use backend::{Backend, Failure};
 use pool::{Lease, Pool};
 use rows::unpack;
@@ -291,6 +292,18 @@ impl Database {
     /// See the contract.
     pub async fn begin(&self, limits: &config::SqlLimits) -> Result<Transaction, Error> {
         Transaction::begin(self, limits).await
+    }
+}
+
+impl metrics::Pools for Database {
+    fn pools(&self) -> Vec<metrics::Pool> {
+        fn of<B: Backend>(pair: &Pair<B>) -> Vec<metrics::Pool> {
+            match pair.read.is(&pair.write) {
+                true => vec![pair.write.state("all")],
+                false => vec![pair.read.state("read"), pair.write.state("write")],
+            }
+        }
+        on!(&self.0.pools, Pools(pair) => of(pair))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};
@@ -10,6 +11,8 @@ use super::{Database, Transaction};
 use crate::capability::audit;
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Host, HostTransaction, Kind, Rows, Value};
+use crate::telemetry::Version;
+use crate::telemetry::metrics::Statement;
 
 /// Names [`View`] to wasmtime: `sql::add_to_linker::<_, Sql>(linker, |state| View { … })`.
 #[derive(Debug)]
@@ -33,6 +36,20 @@ pub struct View<'a> {
     pub stamp: &'a audit::Stamp,
     /// The transactions that this request has open.
     pub open: &'a Open,
+    /// What is measured of its version.
+    pub measured: &'a Version,
+}
+
+/// Measures one call of the database.
+async fn measure<T>(
+    measured: &Version,
+    statement: Statement,
+    call: impl Future<Output = std::result::Result<T, Error>>,
+) -> std::result::Result<T, Error> {
+    let since = Instant::now();
+    let outcome = call.await;
+    measured.statement(statement, since.elapsed(), outcome.as_ref().err());
+    outcome
 }
 
 /// Counts the open transactions of one request.
@@ -67,10 +84,10 @@ impl Host for View<'_> {
         params: Vec<Value>,
         columns: Vec<Kind>,
     ) -> Result<Result<Rows, Error>> {
-        Ok(self
+        let call = self
             .database
-            .rows(&statement, params, &columns, self.limits)
-            .await)
+            .rows(&statement, params, &columns, self.limits);
+        Ok(measure(self.measured, Statement::Query, call).await)
     }
 
     async fn execute(
@@ -78,7 +95,8 @@ impl Host for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
-        Ok(self.database.execute(&statement, params, self.limits).await)
+        let call = self.database.execute(&statement, params, self.limits);
+        Ok(measure(self.measured, Statement::Execute, call).await)
     }
 }
 
@@ -90,7 +108,8 @@ impl HostTransaction for View<'_> {
                 self.limits.transactions
             ))));
         };
-        match self.database.begin(self.limits).await {
+        let call = self.database.begin(self.limits);
+        match measure(self.measured, Statement::Begin, call).await {
             Ok(mut transaction) => {
                 transaction.counted = Some(counted);
                 Ok(Ok(self.table.push(transaction)?))
@@ -107,7 +126,8 @@ impl HostTransaction for View<'_> {
         columns: Vec<Kind>,
     ) -> Result<Result<Rows, Error>> {
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction.rows(&statement, params, &columns).await)
+        let call = transaction.rows(&statement, params, &columns);
+        Ok(measure(self.measured, Statement::Query, call).await)
     }
 
     async fn execute(
@@ -117,7 +137,8 @@ impl HostTransaction for View<'_> {
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction.execute(&statement, params).await)
+        let call = transaction.execute(&statement, params);
+        Ok(measure(self.measured, Statement::Execute, call).await)
     }
 
     async fn audit(
@@ -129,19 +150,21 @@ impl HostTransaction for View<'_> {
     }
 
     async fn commit(&mut self, this: Resource<Transaction>) -> Result<Result<(), Error>> {
-        Ok(self.table.delete(this)?.commit().await)
+        let call = self.table.delete(this)?.commit();
+        Ok(measure(self.measured, Statement::Commit, call).await)
     }
 
     async fn drop(&mut self, this: Resource<Transaction>) -> Result<()> {
         self.table.delete(this)?;
+        // It happens in the background, or has happened when a call failed.
+        let none = Duration::ZERO;
+        self.measured.statement(Statement::Rollback, none, None);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use wasmtime::Engine;
     use wasmtime::component::Linker;
 
@@ -154,6 +177,7 @@ mod tests {
         table: ResourceTable,
         stamp: audit::Stamp,
         open: Open,
+        measured: std::sync::Arc<Version>,
     }
 
     impl State {
@@ -164,6 +188,7 @@ mod tests {
                 table: &mut self.table,
                 stamp: &self.stamp,
                 open: &self.open,
+                measured: &self.measured,
             }
         }
     }
@@ -190,6 +215,7 @@ mod tests {
             table: ResourceTable::new(),
             stamp: audit::Stamp::default(),
             open: Open::default(),
+            measured: crate::telemetry::Metrics::unread().version("test", "1"),
         }
     }
 
