@@ -33,7 +33,7 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded, Plugin};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// Why a gateway does not start. Nothing is bound any more when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,9 @@ pub enum StartError {
     /// A key can't be used.
     #[error(transparent)]
     Key(#[from] auth::KeyError),
+    /// Traces can't be sent.
+    #[error(transparent)]
+    Traces(#[from] telemetry::TraceError),
     /// The task that compiles plugins died.
     #[error("compiling failed: {0}")]
     Compile(#[from] tokio::task::JoinError),
@@ -87,6 +90,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::new(&config.auth)?;
     let shutdown = Shutdown::default();
     let metrics = Metrics::new(&config.metrics);
+    let traces = Traces::new(&config.telemetry, &metrics)?;
 
     // Compilation takes seconds when the cache is cold, and the database may still be
     // starting: side by side.
@@ -151,6 +155,10 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Arc::clone(&limits),
         shutdown.clone(),
         metrics.clone(),
+        gateway::Telemetry {
+            access: config.log.access,
+            traces: traces.clone(),
+        },
     );
     shutdown.spawn(server::serve(
         listener,
@@ -173,6 +181,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         shutdown,
         admin_shutdown,
         database,
+        traces,
     })
 }
 
@@ -215,6 +224,7 @@ pub struct Running {
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
     database: Database,
+    traces: Traces,
 }
 
 /// How long the operator's connections may take to finish; probes take milliseconds.
@@ -239,6 +249,7 @@ impl Running {
         Box::pin(async move {
             let clean = self.shutdown.run(self.drain).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
+            self.traces.shutdown().await;
             self.database.close().await;
 
             clean

@@ -96,7 +96,7 @@ impl From<LoadError> for Failed {
 impl From<StartError> for Failed {
     fn from(error: StartError) -> Self {
         let exit = match &error {
-            StartError::Key(_) => Exit::Usage,
+            StartError::Key(_) | StartError::Traces(_) => Exit::Usage,
             StartError::Plugin { .. } => Exit::Plugin,
             StartError::Listen { .. } => Exit::Unavailable,
             StartError::Migrate(error) => of_migration(error),

@@ -11,7 +11,9 @@ use super::env::Environment;
 use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
-use super::{Admin, Auth, Config, Database, Installer, Log, Metrics, Migrate, Plugin, Server};
+use super::{
+    Admin, Auth, Config, Database, Installer, Log, Metrics, Migrate, Plugin, Server, Telemetry,
+};
 use super::{check, database_url, file, installer, key_sources, keys, original, secret, settings};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -188,6 +190,7 @@ struct Tree {
     plugin: BTreeMap<String, Plugin>,
     log: Log,
     metrics: Metrics,
+    telemetry: Telemetry,
 }
 
 /// Puts the canonical values into the types. The table has checked them, so that only a
@@ -233,6 +236,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         plugins: tree.plugin,
         log: tree.log,
         metrics: tree.metrics,
+        telemetry: tree.telemetry,
         installer: Installer::default(),
         warnings: Vec::new(),
     })

@@ -19,6 +19,7 @@ use crate::contract::http;
 use crate::error::Cause;
 use crate::plugin::{Body, Call};
 use crate::server;
+use crate::telemetry::traces::Trace;
 
 /// What concerns one connection, or is the host's to say; a plugin can't set it.
 static HOST_ONLY: [HeaderName; 10] = [
@@ -42,6 +43,7 @@ pub(super) async fn call(
     claims: Option<Arc<Claims>>,
     plugin: &config::Plugin,
     limits: &config::Server,
+    trace: Option<Trace>,
 ) -> Result<Call, Cause> {
     let (head, body) = request.into_parts();
     let body = read(&head.headers, body, plugin.limits.inline_body, limits).await?;
@@ -53,6 +55,7 @@ pub(super) async fn call(
         headers: fields(&head.headers),
         body,
         claims,
+        trace,
     })
 }
 

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Request, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -27,8 +27,10 @@ use crate::error::Cause;
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Failure, Waiting};
 use crate::server::{Body, Handler};
-use crate::telemetry::Metrics;
+use crate::telemetry::access::Line;
 use crate::telemetry::metrics::{Connected, Request as Measured};
+use crate::telemetry::traces::Head;
+use crate::telemetry::{Metrics, Traces};
 
 /// Carries the id that also stands on every log line and in the audit record.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,6 +46,16 @@ pub struct Gateway {
     places: Semaphore,
     shutdown: Shutdown,
     metrics: Metrics,
+    telemetry: Telemetry,
+}
+
+/// What is told of each request, beside the metrics.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    /// Whether there is a line of the access log.
+    pub access: bool,
+    /// The traces.
+    pub traces: Traces,
 }
 
 impl Gateway {
@@ -55,6 +67,7 @@ impl Gateway {
         limits: Arc<config::Server>,
         shutdown: Shutdown,
         metrics: Metrics,
+        telemetry: Telemetry,
     ) -> Self {
         let places = Semaphore::new(limits.max_requests);
         Self {
@@ -66,6 +79,7 @@ impl Gateway {
             places,
             shutdown,
             metrics,
+            telemetry,
         }
     }
 
@@ -83,6 +97,7 @@ impl Gateway {
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
+        measured.asked_by(claims.as_ref());
         let (plugin, path) = self
             .mounts
             .find(request.uri().path())
@@ -95,7 +110,16 @@ impl Gateway {
             etag::restore(request.headers_mut());
         }
 
-        let call = exchange::call(id, request, path, claims, plugin.config(), &self.limits).await?;
+        let call = exchange::call(
+            id,
+            request,
+            path,
+            claims,
+            plugin.config(),
+            &self.limits,
+            measured.trace(),
+        )
+        .await?;
         let mut response = plugin.handle(call).await.inspect_err(|failure| {
             plugin.measured().failed(failure.kind());
             // A crowd is no fault of the plugin's, and must not fill the log.
@@ -123,6 +147,31 @@ impl Gateway {
         Ok(exchange::finish(response, &method))
     }
 
+    /// What is told of a request at its end.
+    fn begin(&self, id: &str, request: &Request<Incoming>, peer: SocketAddr) -> Measured {
+        let (method, path) = (request.method(), request.uri().path());
+        let mut measured = self.metrics.request(method);
+        if self.telemetry.access {
+            measured.logged(Line {
+                id: id.to_owned(),
+                method: method.clone(),
+                path: path.to_owned(),
+                peer,
+                claims: None,
+                bytes: None,
+            });
+        }
+        let span = self.telemetry.traces.request(&Head {
+            id,
+            method: method.as_str(),
+            path,
+            headers: request.headers(),
+            peer: peer.ip(),
+        });
+        measured.traced(method, span);
+        measured
+    }
+
     /// One of the places for requests that are handled at once.
     async fn place(&self) -> Result<SemaphorePermit<'_>, Cause> {
         if let Ok(place) = self.places.try_acquire() {
@@ -145,7 +194,7 @@ impl Handler for Gateway {
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
-        let mut measured = self.metrics.request(&method);
+        let mut measured = self.begin(&id, &request, peer);
         let cors = self.cors.as_ref();
         let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
         let preflight = cors.and_then(|cors| cors.preflight(&request));
@@ -164,7 +213,7 @@ impl Handler for Gateway {
         if let Some(cors) = cors {
             cors.mark(origin, response.headers_mut());
         }
-        measured.answered(response.status());
+        measured.answered(response.status(), response.body().size_hint().exact());
         tracing::debug!(request = id, %peer, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);

@@ -21,6 +21,7 @@ use crate::contract::task::StepReport;
 use crate::contract::{Service, ServicePre, http};
 use crate::telemetry::Version;
 use crate::telemetry::metrics::Alive;
+use crate::telemetry::traces::Trace;
 
 /// What the host keeps beside a guest's memory. Lives as long as the instance; what
 /// belongs to a request is set by [`Instance::begin`].
@@ -33,6 +34,7 @@ pub(super) struct State {
     limits: Arc<Limits>,
     settings: Arc<BTreeMap<String, String>>,
     measured: Arc<Version>,
+    trace: Option<Trace>,
     stamp: audit::Stamp,
     transactions: sql::Open,
     claims: Option<Arc<Claims>>,
@@ -57,6 +59,8 @@ pub struct Call {
     pub body: Body,
     /// The verified claims.
     pub claims: Option<Arc<Claims>>,
+    /// Its place in a trace, if it is traced.
+    pub trace: Option<Trace>,
 }
 
 /// A request body, as far as it has been read.
@@ -100,6 +104,7 @@ impl Instance {
             limits: Arc::clone(limits),
             settings: Arc::clone(settings),
             measured: Arc::clone(measured),
+            trace: None,
             stamp: audit::Stamp {
                 actor: None,
                 tenant: None,
@@ -178,6 +183,7 @@ impl Instance {
             .as_ref()
             .and_then(|claims| claims.tenant.clone());
         state.claims = call.claims;
+        state.trace = call.trace;
         let body = match call.body {
             Body::Empty => http::RequestBody::Empty,
             Body::Bytes(bytes) => http::RequestBody::Bytes(bytes),
@@ -203,6 +209,7 @@ impl Instance {
             tracing::warn!(plugin, request, dropped, "log lines beyond the limit");
         }
         state.claims = None;
+        state.trace = None;
         state.stamp.actor = None;
         state.stamp.tenant = None;
         state.table.is_empty()
@@ -284,7 +291,11 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         table: &mut state.table,
         stamp: &state.stamp,
         open: &state.transactions,
-        measured: &state.measured,
+        watch: sql::Watch {
+            measured: &state.measured,
+            trace: state.trace.as_ref(),
+            dialect: state.database.dialect(),
+        },
     })?;
     Ok(linker)
 }

@@ -14,6 +14,7 @@ use super::instance::{Call, Instance, State};
 use crate::config::Isolation;
 use crate::contract::{ServicePre, http};
 use crate::telemetry::Version;
+use crate::telemetry::traces::Span;
 
 pub(super) struct Pool {
     /// Without its ticker no guest would ever be interrupted.
@@ -45,22 +46,33 @@ impl Pool {
     }
 
     /// Has one request handled. Dropping the future ends the guest where it stands.
-    pub(super) async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+    pub(super) async fn handle(&self, mut call: Call) -> Result<http::Response, Failure> {
+        let waiting = call
+            .trace
+            .as_ref()
+            .map(|trace| trace.begin("instance wait"));
         let _place = self.place().await?;
         let mut instance = self.instance().await?;
+        drop(waiting);
+        let guest = call.trace.as_ref().map(|trace| trace.begin("guest call"));
+        call.trace = guest.as_ref().map(Span::inside);
         let measured = Arc::clone(&self.grants.measured);
         let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
         let outcome = tokio::time::timeout(limit, instance.handle(call)).await;
         measured.used(instance.cpu(), instance.memory());
-        match outcome {
+        let outcome = match outcome {
             Ok(Ok(response)) => {
                 self.give_back(instance);
                 Ok(response)
             }
             Ok(Err(error)) => Err(Failure::of_trap(error, instance.memory_denied())),
             Err(_) => Err(Failure::Deadline(limit)),
+        };
+        if let (Some(guest), Err(failure)) = (guest, &outcome) {
+            guest.failed(failure.kind());
         }
+        outcome
     }
 
     pub(super) fn measured(&self) -> &Arc<Version> {

@@ -121,6 +121,7 @@ async fn call_time(
             headers: Vec::new(),
             body: Body::Empty,
             claims: None,
+            trace: None,
         };
         let begun = Instant::now();
         plugin.handle(call).await?;

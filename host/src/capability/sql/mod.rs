@@ -16,6 +16,7 @@ mod sqlite;
 mod statement;
 mod transaction;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +38,7 @@ pub use source::{Source, SourceView};
 pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;
 pub use view::{Open, Sql, View};
+pub use watch::Watch;
 
 /// What a statement may take longer than its limit, so that the database itself is the
 /// first to stop it and the connection stays usable.

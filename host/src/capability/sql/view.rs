@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
+use super::watch::Watch;
 use super::{Database, Transaction};
 use crate::capability::audit;
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Host, HostTransaction, Kind, Rows, Value};
-use crate::telemetry::Version;
 use crate::telemetry::metrics::Statement;
 
 /// Names [`View`] to wasmtime: `sql::add_to_linker::<_, Sql>(linker, |state| View { … })`.
@@ -36,20 +35,8 @@ pub struct View<'a> {
     pub stamp: &'a audit::Stamp,
     /// The transactions that this request has open.
     pub open: &'a Open,
-    /// What is measured of its version.
-    pub measured: &'a Version,
-}
-
-/// Measures one call of the database.
-async fn measure<T>(
-    measured: &Version,
-    statement: Statement,
-    call: impl Future<Output = std::result::Result<T, Error>>,
-) -> std::result::Result<T, Error> {
-    let since = Instant::now();
-    let outcome = call.await;
-    measured.statement(statement, since.elapsed(), outcome.as_ref().err());
-    outcome
+    /// Who is told of the calls.
+    pub watch: Watch<'a>,
 }
 
 /// Counts the open transactions of one request.
@@ -84,10 +71,11 @@ impl Host for View<'_> {
         params: Vec<Value>,
         columns: Vec<Kind>,
     ) -> Result<Result<Rows, Error>> {
+        let watch = self.watch;
         let call = self
             .database
             .rows(&statement, params, &columns, self.limits);
-        Ok(measure(self.measured, Statement::Query, call).await)
+        Ok(watch.call(Statement::Query, Some(&statement), call).await)
     }
 
     async fn execute(
@@ -95,8 +83,9 @@ impl Host for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
+        let watch = self.watch;
         let call = self.database.execute(&statement, params, self.limits);
-        Ok(measure(self.measured, Statement::Execute, call).await)
+        Ok(watch.call(Statement::Execute, Some(&statement), call).await)
     }
 }
 
@@ -109,7 +98,7 @@ impl HostTransaction for View<'_> {
             ))));
         };
         let call = self.database.begin(self.limits);
-        match measure(self.measured, Statement::Begin, call).await {
+        match self.watch.call(Statement::Begin, None, call).await {
             Ok(mut transaction) => {
                 transaction.counted = Some(counted);
                 Ok(Ok(self.table.push(transaction)?))
@@ -125,9 +114,10 @@ impl HostTransaction for View<'_> {
         params: Vec<Value>,
         columns: Vec<Kind>,
     ) -> Result<Result<Rows, Error>> {
+        let watch = self.watch;
         let transaction = self.table.get_mut(&this)?;
         let call = transaction.rows(&statement, params, &columns);
-        Ok(measure(self.measured, Statement::Query, call).await)
+        Ok(watch.call(Statement::Query, Some(&statement), call).await)
     }
 
     async fn execute(
@@ -136,9 +126,10 @@ impl HostTransaction for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
+        let watch = self.watch;
         let transaction = self.table.get_mut(&this)?;
         let call = transaction.execute(&statement, params);
-        Ok(measure(self.measured, Statement::Execute, call).await)
+        Ok(watch.call(Statement::Execute, Some(&statement), call).await)
     }
 
     async fn audit(
@@ -151,20 +142,20 @@ impl HostTransaction for View<'_> {
 
     async fn commit(&mut self, this: Resource<Transaction>) -> Result<Result<(), Error>> {
         let call = self.table.delete(this)?.commit();
-        Ok(measure(self.measured, Statement::Commit, call).await)
+        Ok(self.watch.call(Statement::Commit, None, call).await)
     }
 
     async fn drop(&mut self, this: Resource<Transaction>) -> Result<()> {
         self.table.delete(this)?;
-        // It happens in the background, or has happened when a call failed.
-        let none = Duration::ZERO;
-        self.measured.statement(Statement::Rollback, none, None);
+        self.watch.rolled_back();
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use wasmtime::Engine;
     use wasmtime::component::Linker;
 
@@ -177,7 +168,7 @@ mod tests {
         table: ResourceTable,
         stamp: audit::Stamp,
         open: Open,
-        measured: std::sync::Arc<Version>,
+        measured: Arc<crate::telemetry::Version>,
     }
 
     impl State {
@@ -188,7 +179,11 @@ mod tests {
                 table: &mut self.table,
                 stamp: &self.stamp,
                 open: &self.open,
-                measured: &self.measured,
+                watch: Watch {
+                    measured: &self.measured,
+                    trace: None,
+                    dialect: Dialect::Sqlite,
+                },
             }
         }
     }

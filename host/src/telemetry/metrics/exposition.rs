@@ -97,6 +97,11 @@ impl Exposition<'_, '_> {
         for (cause, count) in counts.refusals.counts() {
             family.count([("cause", cause)], count)?;
         }
+        let help = "Batches of spans for the collector, by how it went";
+        let mut family = self.family("gateway_trace_exports", Counter, help)?;
+        for (outcome, count) in counts.exports.counts() {
+            family.count([("outcome", outcome)], count)?;
+        }
         Ok(())
     }
 

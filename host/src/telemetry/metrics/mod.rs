@@ -24,10 +24,13 @@ pub use histogram::Histogram;
 pub(crate) use histogram::WAITS;
 pub use swaps::Swaps;
 pub use version::Version;
-pub(crate) use version::{Alive, Statement};
+pub(crate) use version::{Alive, Statement, error_word};
 
 use self::tally::Tally;
 use self::version::Route;
+use super::access::Line;
+use super::traces::{Span, Trace};
+use crate::auth::Claims;
 use crate::config;
 
 /// The media type of the exposition.
@@ -61,6 +64,7 @@ struct Counts {
     waits: Histogram,
     refusals: Tally<&'static str>,
     connections: Gauge,
+    exports: Tally<&'static str>,
     swaps: Swaps,
     /// The oldest first.
     versions: RwLock<Vec<Arc<Version>>>,
@@ -102,6 +106,7 @@ impl Metrics {
             waits: Histogram::new(WAITS),
             refusals: Tally::default(),
             connections: Gauge::default(),
+            exports: Tally::default(),
             swaps: Swaps::default(),
             versions: RwLock::default(),
             host: Route::new(""),
@@ -187,6 +192,11 @@ impl Metrics {
         self.0.counts.refusals.add(cause);
     }
 
+    /// A batch of spans was sent to a collector, or was not.
+    pub(crate) fn exported(&self, outcome: &'static str) {
+        self.0.counts.exports.add(outcome);
+    }
+
     /// A request came; what is returned counts it when it is dropped.
     pub(crate) fn request(&self, method: &Method) -> Request {
         self.0.counts.in_flight.inc();
@@ -197,6 +207,8 @@ impl Metrics {
             version: None,
             route: None,
             status: None,
+            access: None,
+            span: None,
         }
     }
 }
@@ -220,9 +232,33 @@ pub(crate) struct Request {
     version: Option<Arc<Version>>,
     route: Option<Arc<Route>>,
     status: Option<StatusCode>,
+    access: Option<Box<Line>>,
+    span: Option<(Method, Span)>,
 }
 
 impl Request {
+    /// Has a line of the access log written at its end.
+    pub(crate) fn logged(&mut self, line: Line) {
+        self.access = Some(Box::new(line));
+    }
+
+    /// Has this span ended with it.
+    pub(crate) fn traced(&mut self, method: &Method, span: Option<Span>) {
+        self.span = span.map(|span| (method.clone(), span));
+    }
+
+    /// Where spans are begun below that of the request.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.span.as_ref().map(|(_, span)| span.inside())
+    }
+
+    /// Who asks.
+    pub(crate) fn asked_by(&mut self, claims: Option<&Arc<Claims>>) {
+        if let Some(line) = &mut self.access {
+            line.claims = claims.cloned();
+        }
+    }
+
     /// The version that it is handed to.
     pub(crate) fn handed_to(&mut self, version: &Arc<Version>) {
         self.version = Some(Arc::clone(version));
@@ -237,9 +273,32 @@ impl Request {
     }
 
     /// The answer is ready.
-    pub(crate) fn answered(&mut self, status: StatusCode) {
+    pub(crate) fn answered(&mut self, status: StatusCode, bytes: Option<u64>) {
         self.status = Some(status);
+        if let Some(line) = &mut self.access {
+            line.bytes = bytes;
+        }
     }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            plugin: self.version.as_ref().map(|version| &*version.plugin),
+            version: self.version.as_ref().map(|version| &*version.version),
+            route: self.route.as_ref().map(|route| &*route.name),
+            status: self.status,
+            time: self.start.elapsed(),
+        }
+    }
+}
+
+/// How a request went.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) plugin: Option<&'a str>,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) route: Option<&'a str>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) time: Duration,
 }
 
 impl Drop for Request {
@@ -253,6 +312,12 @@ impl Drop for Request {
                 route.answered(self.method, self.status, time);
             }
             (None, None) => self.counts.host.answered(self.method, self.status, time),
+        }
+        if let Some(line) = &self.access {
+            line.write(&self.facts());
+        }
+        if let Some((method, span)) = &self.span {
+            span.answered(method.as_str(), &self.facts());
         }
     }
 }

@@ -166,7 +166,7 @@ impl Statement {
 }
 
 /// The kind of an error; what it says more may hold values.
-fn error_word(error: &Error) -> &'static str {
+pub(crate) fn error_word(error: &Error) -> &'static str {
     match error {
         Error::Unavailable => "unavailable",
         Error::Timeout => "timeout",
