@@ -2,7 +2,7 @@
 //! count apart.
 //!
 //! What is measured of a plugin hangs on its [`Version`], which whoever handles requests
-//! holds; [`exposition`] walks them all, and has every name.
+//! holds; `exposition` walks them all, and has every name.
 
 mod exposition;
 mod histogram;
