@@ -70,6 +70,28 @@ const INVALID_TOKEN: HeaderValue =
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 impl Cause {
+    /// The kind as one word, for log lines and counters.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::NoVersion => "no-version",
+            Self::Rate(_) => "rate",
+            Self::Method(_) => "method",
+            Self::Token(TokenError::NoKeys) => "no-keys",
+            Self::Token(_) => "token",
+            Self::Overload => "overload",
+            Self::ShuttingDown => "shutting-down",
+            Self::BodyTooLarge(_) => "body-too-large",
+            Self::BodyTimeout => "body-timeout",
+            Self::BodyCut => "body-cut",
+            Self::ContentEncoding => "content-encoding",
+            Self::NotAcceptable => "not-acceptable",
+            Self::Plugin(failure) => failure.kind(),
+            Self::Malformed(_) => "malformed",
+        }
+    }
+
     /// Status, name and text of the answer. The text tells nothing of the inside.
     fn answer(&self) -> (StatusCode, Option<&'static str>, &'static str) {
         use StatusCode as S;

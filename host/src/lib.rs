@@ -37,6 +37,7 @@ use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
 use crate::server::tls::Tls;
+use crate::telemetry::{Metrics, Traces};
 
 /// Why a gateway does not start. Nothing is bound any more when this is returned.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,9 @@ pub enum StartError {
     /// TLS can't be spoken.
     #[error(transparent)]
     Tls(#[from] server::tls::TlsError),
+    /// Traces can't be sent.
+    #[error(transparent)]
+    Traces(#[from] telemetry::TraceError),
     /// The task that compiles plugins died.
     #[error("compiling failed: {0}")]
     Compile(#[from] tokio::task::JoinError),
@@ -96,6 +100,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::new(&config.auth)?;
     let signatures = Arc::new(Signatures::new(&config.deploy)?);
     let shutdown = Shutdown::default();
+    let metrics = Metrics::new(&config.metrics);
+    let traces = Traces::new(&config.telemetry, &metrics)?;
 
     // Compilation takes seconds when the cache is cold, and the database may still be
     // starting: side by side.
@@ -106,6 +112,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Database::connect(&config.database)
     );
     let (loaded, database) = (loaded?, database?);
+    metrics.watch("gateway", Arc::new(database.clone()));
 
     let apply = config.migrate.at_start;
     migrate::at_start(
@@ -129,6 +136,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
             database.clone(),
             store.clone(),
             Arc::clone(&signatures),
+            metrics.clone(),
         );
         let signature = signature_beside(&settings.file);
         service
@@ -167,6 +175,11 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         verifier,
         Arc::clone(&limits),
         shutdown.clone(),
+        metrics.clone(),
+        gateway::Telemetry {
+            access: config.log.access,
+            traces: traces.clone(),
+        },
     );
     shutdown.spawn(server::serve(
         listener,
@@ -187,7 +200,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     admin_shutdown.spawn(server::serve(
         admin_listener,
         admin_tls.clone(),
-        Arc::new(Admin::new(health, api)),
+        Arc::new(Admin::new(health, metrics, api)),
         Arc::clone(&limits),
         admin_shutdown.clone(),
     ));
@@ -200,6 +213,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         shutdown,
         admin_shutdown,
         database,
+        traces,
     })
 }
 
@@ -265,6 +279,7 @@ pub struct Running {
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
     database: Database,
+    traces: Traces,
 }
 
 /// How long the operator's connections may take to finish; probes take milliseconds.
@@ -314,6 +329,7 @@ impl Running {
         Box::pin(async move {
             let clean = self.shutdown.run(self.drain).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
+            self.traces.shutdown().await;
             self.database.close().await;
 
             clean

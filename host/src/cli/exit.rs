@@ -97,7 +97,10 @@ impl From<LoadError> for Failed {
 impl From<StartError> for Failed {
     fn from(error: StartError) -> Self {
         let exit = match &error {
-            StartError::Key(_) | StartError::Signature(_) | StartError::Tls(_) => Exit::Usage,
+            StartError::Key(_)
+            | StartError::Signature(_)
+            | StartError::Tls(_)
+            | StartError::Traces(_) => Exit::Usage,
             StartError::Plugin {
                 source: ChangeError::Store(_),
                 ..

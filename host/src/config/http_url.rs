@@ -22,6 +22,20 @@ pub(super) fn is_allowed(text: &str) -> bool {
     is_plain && is_safe
 }
 
+/// Whether traces can be sent there. They hold no secret, and collectors are often spoken
+/// to without TLS.
+pub(super) fn is_collector(text: &str) -> bool {
+    let (Ok(url), Ok(uri)) = (Url::parse(text), text.parse::<Uri>()) else {
+        return false;
+    };
+    matches!(url.scheme(), "http" | "https")
+        && url.host_str() == uri.host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+}
+
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -54,6 +54,10 @@ pub enum Kind {
     Url,
     /// An address that is fetched: `https`, or `http` of this machine.
     HttpUrl,
+    /// An address that traces are sent to: `http` or `https`.
+    Collector,
+    /// A part of a whole, from 0 to 1.
+    Share,
     /// The name of a table, with its schema or without.
     Table,
     /// A text that is never shown.
@@ -106,6 +110,7 @@ impl Kind {
                 _ => None,
             },
             Self::List(item) => item.read(value),
+            Self::Share => share(value).map(Value::Float),
             _ => {
                 let text = value.as_str()?;
                 self.takes(text).then(|| Value::String(text.to_owned()))
@@ -124,6 +129,7 @@ impl Kind {
             Self::Filter => EnvFilter::builder().parse(text).is_ok(),
             Self::Url => super::database_url::is_allowed(text),
             Self::HttpUrl => super::http_url::is_allowed(text),
+            Self::Collector => super::http_url::is_collector(text),
             Self::Table => is_table(text),
             Self::Secret => !text.is_empty(),
             _ => false,
@@ -161,6 +167,10 @@ impl Kind {
                               a user, a password or a fragment"
                     .into()
             }
+            Self::Collector => "http://HOST:PORT or https://HOST, without a user, a password, a \
+                                query or a fragment"
+                .into(),
+            Self::Share => "a number from 0 to 1".into(),
             Self::Table => {
                 "the name of a table, or of a schema and a table with a dot between, of \
                             letters, digits, _ and -"
@@ -190,7 +200,7 @@ impl Kind {
         match (self, value) {
             (Self::Secret | Self::Keys, _) => "the value (not shown)".into(),
             (Self::Url, Value::String(text)) => format!("{:?}", super::database_url::masked(text)),
-            (Self::HttpUrl, Value::String(text)) => {
+            (Self::HttpUrl | Self::Collector, Value::String(text)) => {
                 format!("{:?}", super::http_url::masked(text))
             }
             (_, Value::String(text)) => quote(text),
@@ -210,7 +220,7 @@ impl Kind {
             (Self::Url, Value::String(text)) => {
                 Value::String(super::database_url::masked(text)).to_string()
             }
-            (Self::HttpUrl, Value::String(text)) => {
+            (Self::HttpUrl | Self::Collector, Value::String(text)) => {
                 Value::String(super::http_url::masked(text)).to_string()
             }
             (Self::Count { .. } | Self::Flag | Self::List(_), _) => {
@@ -308,6 +318,17 @@ fn whole(value: &Value) -> Option<u64> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
+}
+
+fn share(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Float(number) => *number,
+        Value::Integer(0) => 0.0,
+        Value::Integer(1) => 1.0,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (0.0..=1.0).contains(&number).then_some(number)
 }
 
 fn time(value: &Value) -> Option<Duration> {

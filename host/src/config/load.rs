@@ -12,7 +12,10 @@ use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
-use super::{Admin, Auth, Config, Database, Deploy, Installer, Log, Migrate, Plugin, Server};
+use super::{
+    Admin, Auth, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Plugin, Server,
+    Telemetry,
+};
 use super::{
     check, database_url, file, installer, key_sources, keys, original, secret, settings, tls,
 };
@@ -198,6 +201,8 @@ struct Tree {
     #[serde(default)]
     plugin: BTreeMap<String, Plugin>,
     log: Log,
+    metrics: Metrics,
+    telemetry: Telemetry,
 }
 
 /// Puts the canonical values into the types. The table has checked them, so that only a
@@ -246,6 +251,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         auth: tree.auth,
         plugins: tree.plugin,
         log: tree.log,
+        metrics: tree.metrics,
+        telemetry: tree.telemetry,
         installer: Installer::default(),
         warnings: Vec::new(),
     })

@@ -71,6 +71,10 @@ pub struct Config {
     pub plugins: BTreeMap<String, Plugin>,
     /// What is logged and how.
     pub log: Log,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// Which traces are sent where.
+    pub telemetry: Telemetry,
     /// What the variables of the original's installer ask of `gateway migrate`.
     pub installer: Installer,
     /// What the operator should know but what stops nothing; logged once at the start.
@@ -520,6 +524,43 @@ pub struct Log {
     pub filter: String,
     /// The form of a line. Default human on a terminal, JSON elsewhere.
     pub format: LogFormat,
+    /// Whether each request has a line. Default false.
+    pub access: bool,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Routes of one version of a plugin that are counted apart. Default 100.
+    pub max_routes: usize,
+}
+
+/// Which traces are sent where.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// The part of the requests that is traced, from 0 to 1, of those that do not say so
+    /// themselves. Default 1.
+    pub sample: f64,
+    /// The collector.
+    pub otlp: Otlp,
+}
+
+/// A collector that takes OTLP over HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// Its address, without `/v1/traces`. Unset: there are no traces.
+    pub endpoint: Option<String>,
+    /// The file of the headers that it wants.
+    pub headers_file: Option<PathBuf>,
+    /// Whether the text of SQL statements is sent. Default false.
+    pub statements: bool,
+    /// How long it may take to answer. Default 5 s.
+    pub timeout: Duration,
+    /// Spans that wait to be sent; further ones are dropped. Default 4,096.
+    pub queue: usize,
 }
 
 /// The form of a log line.

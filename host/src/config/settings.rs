@@ -131,8 +131,8 @@ pub const SETTINGS: &[Setting] = &[
     set("server.tls.reload_interval", time(10, DAY), "10s",
         "How often the files are looked at."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
-        "Where the operator's endpoints (`/healthz`, `/readyz`, `/v1`) listen; port 0 takes a \
-         free one."),
+        "Where the operator's endpoints (`/healthz`, `/readyz`, `/metrics`, `/v1`) listen; port 0 takes \
+         a free one."),
     unset("admin.token", Kind::Secret,
         "The bearer token of the operator's API. Unset: a random one is made and kept in \
          `admin.token` in the data folder, with mode 0600, where `gateway plugin` finds it."),
@@ -275,6 +275,25 @@ pub const SETTINGS: &[Setting] = &[
         "What is logged: a level, or levels by module.").or(&["LOG_LEVEL"]),
     set("log.format", Kind::Choice(&["auto", "human", "json"]), "auto",
         "The form of a line on standard error. `auto`: human on a terminal, JSON elsewhere."),
+    set("log.access", Kind::Flag, "false",
+        "Whether each request has a line, of target `access` and level `info`."),
+    set("metrics.max_routes", count(1, 10_000), "100",
+        "Routes of one version of a plugin that are counted apart; further ones are counted \
+         together, as `other`."),
+    unset("telemetry.otlp.endpoint", Kind::Collector,
+        "The address of a collector of OpenTelemetry that takes OTLP over HTTP; `/v1/traces` is \
+         added. Unset: there are no traces."),
+    unset("telemetry.otlp.headers_file", Kind::Path,
+        "A file with the headers that it wants, such as a key: one `name: value` a line."),
+    set("telemetry.otlp.statements", Kind::Flag, "false",
+        "Whether the text of SQL statements is sent, cut at 1 KiB. It has no values but those \
+         that a plugin writes into it."),
+    set("telemetry.otlp.timeout", time(10, MINUTE), "5s",
+        "How long it may take to answer, and how long a stop waits for what is left to be sent."),
+    set("telemetry.otlp.queue", count(1, 1_000_000), "4096",
+        "Spans that wait to be sent; further ones are dropped."),
+    set("telemetry.sample", Kind::Share, "1",
+        "The part of the requests that is traced, of those whose `traceparent` does not decide."),
 ];
 
 /// Settings of which a layer may say only one, and where one said later hides the other.

@@ -222,6 +222,7 @@ async fn ask(version: &Version, request: SmokeRequest) -> Result<(u16, Vec<u8>),
         headers: Vec::new(),
         body: Body::Empty,
         claims,
+        trace: None,
     };
     let answer = version.handle(call).await.map_err(|failure| {
         // The trap with its backtrace is for the log; the report has its kind.

@@ -121,6 +121,9 @@ async fn judge(service: &Service) {
     if let Some(details) = details.as_object_mut() {
         details.insert("reason".into(), reason.into());
     }
+    if action == "plugin.rollback" {
+        service.rolled_back();
+    }
     let seen = live.pointer.revision;
     // Another gateway may have come first: then its step is followed.
     if let Err(error) = service.step(seen, next, action, details, &actor).await {

@@ -20,6 +20,7 @@ use crate::migrate;
 use crate::plugin::{
     Counts, Engine, Identity, Lease, LoadError, Loaded, StartError, Turnstile, Version,
 };
+use crate::telemetry::Metrics;
 
 /// Versions that finished, of which the end is remembered.
 const REMEMBERED: usize = 20;
@@ -33,6 +34,7 @@ pub struct Service {
     database: Database,
     store: Store,
     signatures: Arc<Signatures>,
+    metrics: Metrics,
     turnstile: Arc<Turnstile>,
     live: ArcSwapOption<Live>,
     /// One change at a time: whoever holds it may replace what is live.
@@ -176,6 +178,7 @@ impl Service {
         database: Database,
         store: Store,
         signatures: Arc<Signatures>,
+        metrics: Metrics,
     ) -> Self {
         Self {
             turnstile: Arc::new(Turnstile::new(&config.limits)),
@@ -186,6 +189,7 @@ impl Service {
             database,
             store,
             signatures,
+            metrics,
             live: ArcSwapOption::empty(),
             changes: tokio::sync::Mutex::new(()),
             ends: Arc::default(),
@@ -534,6 +538,7 @@ impl Service {
         let Some(pointer) = pointer else {
             return Err(ChangeError::Conflict("no version has served yet".into()));
         };
+        self.metrics.swaps().rollbacks.inc();
         if let Some(canary) = &pointer.canary {
             let details = serde_json::json!({
                 "version": canary.version, "to": pointer.active, "reason": reason,
@@ -585,6 +590,11 @@ impl Service {
         };
         self.replace(pointer.clone(), active, canary);
         Ok(pointer)
+    }
+
+    /// Counts a rollback that nobody asked for.
+    pub(super) fn rolled_back(&self) {
+        self.metrics.swaps().rollbacks.inc();
     }
 
     /// Takes a version away that does not serve, here or as the one to go back to.
@@ -751,6 +761,9 @@ impl Service {
         });
         let before = self.live.swap(Some(Arc::clone(&live)));
         let Some(before) = before else { return };
+        if !Arc::ptr_eq(&before.active, &live.active) {
+            self.metrics.swaps().activations.inc();
+        }
         let goes_on = |running: &Arc<Running>| {
             let beside = live.canary.as_ref().map(|beside| &beside.running);
             [Some(&live.active), beside]
@@ -775,7 +788,8 @@ impl Service {
             self.rules.drain_timeout,
             self.name.clone(),
         );
-        let since = Instant::now();
+        let (since, metrics) = (Instant::now(), self.metrics.clone());
+        metrics.swaps().draining.inc();
         ends.lock().draining.push(Draining {
             version: Arc::clone(&version),
             since,
@@ -807,6 +821,10 @@ impl Service {
                 cut = ended.cut,
                 "a version is drained"
             );
+            let swaps = metrics.swaps();
+            swaps.draining.dec();
+            swaps.drained.inc();
+            swaps.cut.inc_by(ended.cut);
             let mut ends = ends.lock();
             ends.draining
                 .retain(|one| !Arc::ptr_eq(&one.version, &version));
@@ -865,6 +883,7 @@ impl Service {
             &self.config,
             self.database.clone(),
             Arc::clone(&self.turnstile),
+            &self.metrics,
         )
         .await?;
         version.warm_up(warm).await.map_err(StartError::Instance)?;

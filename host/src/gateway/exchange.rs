@@ -19,6 +19,7 @@ use crate::contract::http;
 use crate::error::Cause;
 use crate::plugin::{Body, Call};
 use crate::server;
+use crate::telemetry::traces::Trace;
 
 /// What concerns one connection, or is the host's to say; a plugin can't set it.
 static HOST_ONLY: [HeaderName; 10] = [
@@ -42,6 +43,7 @@ pub(super) async fn call(
     claims: Option<Arc<Claims>>,
     plugin: &config::Plugin,
     limits: &config::Server,
+    trace: Option<Trace>,
 ) -> Result<Call, Cause> {
     let (head, body) = request.into_parts();
     let body = read(&head.headers, body, plugin.limits.inline_body, limits).await?;
@@ -53,6 +55,7 @@ pub(super) async fn call(
         headers: fields(&head.headers),
         body,
         claims,
+        trace,
     })
 }
 
@@ -102,6 +105,18 @@ fn is_encoded(headers: &HeaderMap) -> bool {
                 && !coding.trim_ascii().eq_ignore_ascii_case(b"identity")
         })
     })
+}
+
+/// Names the route that a plugin took, for the host alone.
+const ROUTE: &str = "x-route";
+
+/// Takes the name of its route out of what a plugin answered.
+pub(super) fn route(answer: &mut http::Response) -> Option<String> {
+    let named = answer
+        .headers
+        .iter()
+        .position(|field| field.name == ROUTE)?;
+    Some(answer.headers.swap_remove(named).value)
 }
 
 /// Checks what a plugin answered, and makes an HTTP response of it.

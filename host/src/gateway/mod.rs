@@ -12,9 +12,9 @@ mod security;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Request, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -33,6 +33,10 @@ use crate::error::Cause;
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Failure, Waiting};
 use crate::server::{Body, Handler};
+use crate::telemetry::access::Line;
+use crate::telemetry::metrics::{Connected, Request as Measured};
+use crate::telemetry::traces::Head;
+use crate::telemetry::{Metrics, Traces};
 
 /// Carries the id that also stands on every log line and in the audit record.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,8 +53,18 @@ pub struct Gateway {
     compressor: Compressor,
     limits: Arc<config::Server>,
     places: Semaphore,
-    waiting: AtomicUsize,
     shutdown: Shutdown,
+    metrics: Metrics,
+    telemetry: Telemetry,
+}
+
+/// What is told of each request, beside the metrics.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    /// Whether there is a line of the access log.
+    pub access: bool,
+    /// The traces.
+    pub traces: Traces,
 }
 
 impl Gateway {
@@ -61,6 +75,8 @@ impl Gateway {
         verifier: Verifier,
         limits: Arc<config::Server>,
         shutdown: Shutdown,
+        metrics: Metrics,
+        telemetry: Telemetry,
     ) -> Self {
         let places = Semaphore::new(limits.max_requests);
         Self {
@@ -73,8 +89,9 @@ impl Gateway {
             compressor: Compressor::new(&limits.compression),
             limits,
             places,
-            waiting: AtomicUsize::new(0),
             shutdown,
+            metrics,
+            telemetry,
         }
     }
 
@@ -83,6 +100,7 @@ impl Gateway {
         id: &str,
         mut request: Request<Incoming>,
         address: IpAddr,
+        measured: &mut Measured,
     ) -> Result<Response<Body>, Cause> {
         let _place = self.place().await?;
         // Before the body is read: a bad token costs no more than a head.
@@ -92,6 +110,7 @@ impl Gateway {
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
+        measured.asked_by(claims.as_ref());
         self.rates.caller(claims.as_deref())?;
         let (service, path) = self
             .mounts
@@ -105,12 +124,22 @@ impl Gateway {
         }
 
         let caller = caller(claims.as_deref(), address);
-        let call =
-            exchange::call(id, request, path, claims, service.config(), &self.limits).await?;
+        let call = exchange::call(
+            id,
+            request,
+            path,
+            claims,
+            service.config(),
+            &self.limits,
+            measured.trace(),
+        )
+        .await?;
         // After the body is there: a slow client does not keep an old version alive.
         let lease = service.lease(|| Some(caller())).ok_or(Cause::NoVersion)?;
         let identity = lease.version().identity();
-        let response = lease.handle(call).await.inspect_err(|failure| {
+        measured.handed_to(lease.version().measured());
+        let mut response = lease.handle(call).await.inspect_err(|failure| {
+            lease.version().measured().failed(failure.kind());
             // A crowd is no fault of the plugin's, and must not fill the log.
             if matches!(failure, Failure::Busy) {
                 return;
@@ -125,6 +154,7 @@ impl Gateway {
                 Chain(error)
             );
         })?;
+        measured.took(exchange::route(&mut response).as_deref());
         let limit = service.config().limits.response_body;
         let mut response = exchange::response(response, limit).inspect_err(|cause| {
             lease.count_malformed();
@@ -136,18 +166,46 @@ impl Gateway {
         Ok(exchange::finish(response, &method))
     }
 
+    /// What is told of a request at its end.
+    fn begin(&self, id: &str, request: &Request<Incoming>, peer: SocketAddr) -> Measured {
+        let (method, path) = (request.method(), request.uri().path());
+        let mut measured = self.metrics.request(method);
+        if self.telemetry.access {
+            measured.logged(Line {
+                id: id.to_owned(),
+                method: method.clone(),
+                path: path.to_owned(),
+                peer,
+                claims: None,
+                bytes: None,
+            });
+        }
+        let span = self.telemetry.traces.request(&Head {
+            id,
+            method: method.as_str(),
+            path,
+            headers: request.headers(),
+            peer: peer.ip(),
+        });
+        measured.traced(method, span);
+        measured
+    }
+
     /// One of the places for requests that are handled at once.
     async fn place(&self) -> Result<SemaphorePermit<'_>, Cause> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
         let _waiting =
-            Waiting::enter(&self.waiting, self.limits.max_queue).ok_or(Cause::Overload)?;
-        tokio::select! {
+            Waiting::enter(self.metrics.waiting(), self.limits.max_queue).ok_or(Cause::Overload)?;
+        let since = Instant::now();
+        let place = tokio::select! {
             place = self.places.acquire() => place.map_err(|_| Cause::ShuttingDown),
             () = tokio::time::sleep(self.limits.queue_timeout) => Err(Cause::Overload),
             () = self.shutdown.soft() => Err(Cause::ShuttingDown),
-        }
+        };
+        self.metrics.waited(since.elapsed());
+        place
     }
 }
 
@@ -157,6 +215,7 @@ impl Handler for Gateway {
         let address = client.address;
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
+        let mut measured = self.begin(&id, &request, SocketAddr::new(address, peer.port()));
         let cors = self.cors.as_ref();
         let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
         let preflight = cors.and_then(|cors| cors.preflight(&request));
@@ -164,9 +223,10 @@ impl Handler for Gateway {
         let answer = match (self.rates.address(address), preflight) {
             (Err(cause), _) => Err(cause),
             (Ok(()), Some(response)) => Ok(response),
-            (Ok(()), None) => self.answer(&id, request, address).await,
+            (Ok(()), None) => self.answer(&id, request, address, &mut measured).await,
         };
         let mut response = answer.unwrap_or_else(|cause| {
+            self.metrics.refused(cause.kind());
             tracing::debug!(request = id, client = %address, %cause, "refused");
             cause.into_response()
         });
@@ -174,12 +234,17 @@ impl Handler for Gateway {
         if let Some(cors) = cors {
             cors.mark(origin, response.headers_mut());
         }
+        measured.answered(response.status(), response.body().size_hint().exact());
         self.security.mark(client.is_secure, response.headers_mut());
         tracing::debug!(request = id, client = %address, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response
+    }
+
+    fn connected(&self) -> Option<Connected> {
+        Some(self.metrics.connected())
     }
 }
 

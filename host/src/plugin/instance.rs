@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
@@ -18,6 +19,9 @@ use crate::capability::{audit, body, identity, log, random, settings, sql};
 use crate::config::Limits;
 use crate::contract::task::StepReport;
 use crate::contract::{Service, ServicePre, http};
+use crate::telemetry::Version;
+use crate::telemetry::metrics::Alive;
+use crate::telemetry::traces::Trace;
 
 /// What the host keeps beside a guest's memory. Lives as long as the instance; what
 /// belongs to a request is set by [`Instance::begin`].
@@ -29,6 +33,8 @@ pub(super) struct State {
     source: Option<sql::Database>,
     limits: Arc<Limits>,
     settings: Arc<BTreeMap<String, String>>,
+    measured: Arc<Version>,
+    trace: Option<Trace>,
     stamp: audit::Stamp,
     transactions: sql::Open,
     claims: Option<Arc<Claims>>,
@@ -53,6 +59,8 @@ pub struct Call {
     pub body: Body,
     /// The verified claims.
     pub claims: Option<Arc<Claims>>,
+    /// Its place in a trace, if it is traced.
+    pub trace: Option<Trace>,
 }
 
 /// A request body, as far as it has been read.
@@ -71,6 +79,7 @@ pub(super) struct Instance {
     store: Store<State>,
     service: Service,
     uses: u32,
+    _alive: Alive,
 }
 
 impl Instance {
@@ -84,6 +93,7 @@ impl Instance {
             database,
             limits,
             settings,
+            measured,
         } = grants;
         let state = State {
             meter: Meter::new(limits, ticks),
@@ -93,6 +103,8 @@ impl Instance {
             source: None,
             limits: Arc::clone(limits),
             settings: Arc::clone(settings),
+            measured: Arc::clone(measured),
+            trace: None,
             stamp: audit::Stamp {
                 actor: None,
                 tenant: None,
@@ -111,6 +123,7 @@ impl Instance {
             store,
             service,
             uses: 0,
+            _alive: measured.created(),
         })
     }
 
@@ -170,6 +183,7 @@ impl Instance {
             .as_ref()
             .and_then(|claims| claims.tenant.clone());
         state.claims = call.claims;
+        state.trace = call.trace;
         let body = match call.body {
             Body::Empty => http::RequestBody::Empty,
             Body::Bytes(bytes) => http::RequestBody::Bytes(bytes),
@@ -195,6 +209,7 @@ impl Instance {
             tracing::warn!(plugin, request, dropped, "log lines beyond the limit");
         }
         state.claims = None;
+        state.trace = None;
         state.stamp.actor = None;
         state.stamp.tenant = None;
         state.table.is_empty()
@@ -206,6 +221,11 @@ impl Instance {
 
     pub(super) fn memory_denied(&self) -> bool {
         self.store.data().meter.memory_denied()
+    }
+
+    /// The CPU time that the last request took, in whole ticks.
+    pub(super) fn cpu(&self) -> Duration {
+        self.store.data().meter.cpu()
     }
 
     /// The guest's linear memory, in bytes.
@@ -271,6 +291,11 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         table: &mut state.table,
         stamp: &state.stamp,
         open: &state.transactions,
+        watch: sql::Watch {
+            measured: &state.measured,
+            trace: state.trace.as_ref(),
+            dialect: state.database.dialect(),
+        },
     })?;
     Ok(linker)
 }

@@ -51,6 +51,12 @@ impl Meter {
         self.memory_denied
     }
 
+    /// The CPU time of the guest since the last [`reset`](Self::reset), in whole ticks:
+    /// right on average only, see [`charge`](Self::charge).
+    pub(super) fn cpu(&self) -> Duration {
+        self.cpu
+    }
+
     /// The guest's linear memory, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.memory

@@ -28,6 +28,7 @@ pub use version::{Lease, StartError, Version};
 
 use crate::capability::sql;
 use crate::config;
+use crate::telemetry::{self, Metrics};
 
 /// What every instance of a plugin is given.
 #[derive(Debug, Clone)]
@@ -36,11 +37,18 @@ struct Grants {
     database: sql::Database,
     limits: Arc<config::Limits>,
     settings: Arc<BTreeMap<String, String>>,
+    measured: Arc<telemetry::Version>,
 }
 
 impl Grants {
-    fn new(identity: Identity, database: sql::Database, config: &config::Plugin) -> Self {
+    fn new(
+        identity: Identity,
+        database: sql::Database,
+        config: &config::Plugin,
+        metrics: &Metrics,
+    ) -> Self {
         Self {
+            measured: metrics.version(&identity.name, &identity.version),
             identity,
             database,
             limits: Arc::new(config.limits.clone()),

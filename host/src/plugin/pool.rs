@@ -1,7 +1,8 @@
 //! The instances of one plugin: how many there are, who gets one, and which are kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -12,6 +13,8 @@ use super::failure::Failure;
 use super::instance::{Call, Instance, State};
 use crate::config::{Isolation, Limits};
 use crate::contract::{ServicePre, http};
+use crate::telemetry::Version;
+use crate::telemetry::traces::Span;
 
 pub(super) struct Pool {
     /// Without its ticker no guest would ever be interrupted.
@@ -47,18 +50,37 @@ impl Pool {
     }
 
     /// Has one request handled. Dropping the future ends the guest where it stands.
-    pub(super) async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
-        let _place = self.turnstile.enter().await?;
+    pub(super) async fn handle(&self, mut call: Call) -> Result<http::Response, Failure> {
+        let waiting = call
+            .trace
+            .as_ref()
+            .map(|trace| trace.begin("instance wait"));
+        let _place = self.turnstile.enter(&self.grants.measured).await?;
         let mut instance = self.instance().await?;
+        drop(waiting);
+        let guest = call.trace.as_ref().map(|trace| trace.begin("guest call"));
+        call.trace = guest.as_ref().map(Span::inside);
+        let measured = Arc::clone(&self.grants.measured);
+        let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
-        match tokio::time::timeout(limit, instance.handle(call)).await {
+        let outcome = tokio::time::timeout(limit, instance.handle(call)).await;
+        measured.used(instance.cpu(), instance.memory());
+        let outcome = match outcome {
             Ok(Ok(response)) => {
                 self.give_back(instance);
                 Ok(response)
             }
             Ok(Err(error)) => Err(Failure::of_trap(error, instance.memory_denied())),
             Err(_) => Err(Failure::Deadline(limit)),
+        };
+        if let (Some(guest), Err(failure)) = (guest, &outcome) {
+            guest.failed(failure.kind());
         }
+        outcome
+    }
+
+    pub(super) fn measured(&self) -> &Arc<Version> {
+        &self.grants.measured
     }
 
     /// Makes instances until `count` are kept, or as many as may be at once.
@@ -125,7 +147,7 @@ impl Pool {
 #[derive(Debug)]
 pub struct Turnstile {
     places: Semaphore,
-    waiting: AtomicUsize,
+    waiting: AtomicU64,
     limits: Limits,
 }
 
@@ -135,32 +157,33 @@ impl Turnstile {
     pub fn new(limits: &Limits) -> Self {
         Self {
             places: Semaphore::new(limits.instances),
-            waiting: AtomicUsize::new(0),
+            waiting: AtomicU64::new(0),
             limits: limits.clone(),
         }
     }
 
-    async fn enter(&self) -> Result<SemaphorePermit<'_>, Failure> {
+    async fn enter(&self, measured: &Version) -> Result<SemaphorePermit<'_>, Failure> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
         let _waiting = Waiting::enter(&self.waiting, self.limits.queue).ok_or(Failure::Busy)?;
-        tokio::time::timeout(self.limits.queue_timeout, self.places.acquire())
-            .await
-            .map_err(|_| Failure::Busy)?
-            .map_err(|_| Failure::Busy)
+        let _shown = Waiting::enter(measured.waiting(), usize::MAX);
+        let since = Instant::now();
+        let place = tokio::time::timeout(self.limits.queue_timeout, self.places.acquire()).await;
+        measured.waited(since.elapsed());
+        place.map_err(|_| Failure::Busy)?.map_err(|_| Failure::Busy)
     }
 }
 
 /// One that waits in a bounded queue; leaves it when dropped.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {
     /// None when the queue holds `most` already.
-    pub(crate) fn enter(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+    pub(crate) fn enter(count: &'a AtomicU64, most: usize) -> Option<Self> {
         count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
-                (waiting < most).then_some(waiting + 1)
+                (waiting < most as u64).then_some(waiting + 1)
             })
             .ok()
             .map(|_| Self(count))

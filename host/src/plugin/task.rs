@@ -10,6 +10,7 @@ use crate::capability::sql;
 use crate::config;
 use crate::contract::ServicePre;
 use crate::contract::task::{self, StepReport, TaskInfo};
+use crate::telemetry::Metrics;
 
 /// How many ticks a component may take to tell its tasks: five seconds.
 const TELL_TICKS: u64 = 500;
@@ -85,10 +86,11 @@ impl Runner {
         database: sql::Database,
         source: Option<sql::Database>,
     ) -> Result<Self, LoadError> {
+        let identity = Identity::of(name, loaded.facts());
         Ok(Self {
             engine: engine.clone(),
             pre: loaded.link(engine)?,
-            grants: Grants::new(Identity::of(name, loaded.facts()), database, config),
+            grants: Grants::new(identity, database, config, &Metrics::unread()),
             source,
             instance: None,
         })

@@ -14,6 +14,7 @@ use super::{Call, Engine, Failure, Grants, Identity, LoadError, Loaded};
 use crate::capability::sql;
 use crate::config;
 use crate::contract::http;
+use crate::telemetry::{self, Metrics};
 
 /// A version of a plugin that serves. Its code and its instances are freed when the last
 /// handle to it is dropped.
@@ -59,9 +60,10 @@ impl Version {
         config: &config::Plugin,
         database: sql::Database,
         turnstile: Arc<Turnstile>,
+        metrics: &Metrics,
     ) -> Result<Self, StartError> {
         let pre = loaded.link(engine)?;
-        let grants = Grants::new(identity.clone(), database, config);
+        let grants = Grants::new(identity.clone(), database, config, metrics);
         let pool = Pool::new(engine.clone(), pre, grants, config.isolation, turnstile);
         pool.warm_up(1).await?;
         Ok(Self {
@@ -79,6 +81,12 @@ impl Version {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// What is measured of it.
+    #[must_use]
+    pub fn measured(&self) -> &Arc<telemetry::Version> {
+        self.pool.measured()
     }
 
     /// Makes instances until `count` are warm, or as many as may be at once.

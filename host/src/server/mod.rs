@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use self::tls::Tls;
 use crate::config;
 use crate::lifecycle::Shutdown;
+use crate::telemetry::metrics::Connected;
 
 /// The body of every answer.
 pub type Body = http_body_util::Full<bytes::Bytes>;
@@ -28,6 +29,11 @@ pub trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// Counts a connection for as long as what is returned lives.
+    fn connected(&self) -> Option<Connected> {
+        None
+    }
 }
 
 /// How long to wait after an accept that failed: the usual cause is that the process has
@@ -66,10 +72,11 @@ pub async fn serve<H: Handler>(
         prepare(&stream);
         let (handler, limits) = (Arc::clone(&handler), Arc::clone(&limits));
         let (tls, ending) = (tls.clone(), shutdown.clone());
+        let counted = handler.connected();
         shutdown.spawn(async move {
             let tls = tls.as_deref();
             connection::serve(stream, peer, tls, handler, &limits, ending).await;
-            drop(place);
+            drop((place, counted));
         });
     }
 }

@@ -7,15 +7,16 @@ use super::{explorer, openapi};
 /// Makes the answer to a GET.
 pub(super) type Page = fn() -> Response;
 
-/// The page of a path.
-pub(super) fn find(path: &str) -> Option<Page> {
-    match path {
-        "/openapi.json" => Some(openapi::json),
-        "/openapi.yaml" => Some(openapi::yaml),
-        "/explorer" => Some(explorer::page),
-        "/explorer/" => Some(explorer::redirect),
-        _ => None,
-    }
+static PAGES: [(&str, Page); 4] = [
+    ("/openapi.json", openapi::json),
+    ("/openapi.yaml", openapi::yaml),
+    ("/explorer", explorer::page),
+    ("/explorer/", explorer::redirect),
+];
+
+/// The page of a path, and that path.
+pub(super) fn find(path: &str) -> Option<(&'static str, Page)> {
+    PAGES.iter().find(|(known, _)| *known == path).copied()
 }
 
 pub(super) fn answer(request: &Request, page: Page) -> Result<Response, Failure> {

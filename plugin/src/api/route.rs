@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::conditional;
 use super::error::Failure;
-use super::http::{Request, Response};
+use super::http::{Field, Request, Response};
 use super::limits::Limits;
 use super::operation::{OPERATIONS, Operation};
 use super::public;
@@ -27,20 +27,33 @@ pub(super) struct Context<'a, P> {
 pub(super) fn dispatch<P: Ports>(ports: &P, limits: Limits, request: Request) -> Response {
     let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
     let known = request.list("if-none-match").filter(|_| is_read);
-    let response = run(ports, limits, request).unwrap_or_else(|failure| failure.respond(ports));
-    match is_read {
+    let mut route = None;
+    let response =
+        run(ports, limits, request, &mut route).unwrap_or_else(|failure| failure.respond(ports));
+    let mut response = match is_read {
         true => conditional::read(response, known.as_deref()),
         false => response,
-    }
+    };
+    // The host counts by it, and keeps it for itself.
+    let named = route.map(|route| Field::new("x-route", route));
+    response.headers.extend(named);
+    response
 }
 
 /// First the operation, then who asks, then whether they may; what they ask is read last,
 /// so that strangers learn nothing about it.
-fn run<P: Ports>(ports: &P, limits: Limits, request: Request) -> Result<Response, Failure> {
-    if let Some(page) = public::find(&request.path) {
+fn run<P: Ports>(
+    ports: &P,
+    limits: Limits,
+    request: Request,
+    route: &mut Option<&'static str>,
+) -> Result<Response, Failure> {
+    if let Some((path, page)) = public::find(&request.path) {
+        *route = Some(path);
         return public::answer(&request, page);
     }
     let (operation, id) = find(&request)?;
+    *route = Some(operation.path);
     let claims = ports.claims().ok_or(Failure::Unauthenticated)?;
     let caller = Caller::from_claims(&claims).ok_or(Failure::Unauthenticated)?;
     if !caller.may(operation.permission) {

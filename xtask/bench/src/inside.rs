@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use gateway::capability::sql::Database;
 use gateway::config::{Config, Environment, Flags, Isolation, Plugin as Settings};
 use gateway::plugin::{Body, Call, Engine, Identity, Loaded, Turnstile, Version};
+use gateway::telemetry::Metrics;
 
 use crate::report::Report;
 
@@ -96,7 +97,16 @@ async fn version(
 ) -> Result<Version> {
     let identity = Identity::of("misfit", loaded.facts());
     let turnstile = Arc::new(Turnstile::new(&settings.limits));
-    Ok(Version::start(engine, identity, loaded, settings, database, turnstile).await?)
+    Ok(Version::start(
+        engine,
+        identity,
+        loaded,
+        settings,
+        database,
+        turnstile,
+        &Metrics::unread(),
+    )
+    .await?)
 }
 
 async fn call_time(
@@ -116,6 +126,7 @@ async fn call_time(
             headers: Vec::new(),
             body: Body::Empty,
             claims: None,
+            trace: None,
         };
         let begun = Instant::now();
         plugin.handle(call).await?;

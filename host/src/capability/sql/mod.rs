@@ -17,6 +17,7 @@ mod sqlite;
 mod statement;
 mod transaction;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use tokio::time::timeout;
 
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Kind, Rows, Value};
+use crate::telemetry::metrics;
 use backend::{Backend, Failure};
 use pool::{Lease, Pool};
 use rows::unpack;
@@ -38,6 +40,7 @@ pub use source::{Source, SourceView};
 pub(crate) use split::{check as check_migration, split};
 pub use transaction::Transaction;
 pub use view::{Open, Sql, View};
+pub use watch::Watch;
 
 /// What a statement may take longer than its limit, so that the database itself is the
 /// first to stop it and the connection stays usable.
@@ -293,6 +296,18 @@ impl Database {
     /// See the contract.
     pub async fn begin(&self, limits: &config::SqlLimits) -> Result<Transaction, Error> {
         Transaction::begin(self, limits).await
+    }
+}
+
+impl metrics::Pools for Database {
+    fn pools(&self) -> Vec<metrics::Pool> {
+        fn of<B: Backend>(pair: &Pair<B>) -> Vec<metrics::Pool> {
+            match pair.read.is(&pair.write) {
+                true => vec![pair.write.state("all")],
+                false => vec![pair.read.state("read"), pair.write.state("write")],
+            }
+        }
+        on!(&self.0.pools, Pools(pair) => of(pair))
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::backend::{Backend, Failure};
 use crate::contract::sql::{Dialect, Error};
+use crate::telemetry::metrics::{self, Histogram};
 
 /// Callers that may wait for a connection; further ones are sent away at once.
 const MAX_WAITING: usize = 1024;
@@ -34,6 +35,8 @@ struct Inner<B: Backend> {
     /// The one used last is at the end, so that the others can grow old.
     idle: Mutex<Vec<Idle<B>>>,
     acquire_timeout: Duration,
+    size: usize,
+    waits: Histogram,
 }
 
 struct Idle<B> {
@@ -61,9 +64,16 @@ impl<B: Backend> Pool<B> {
             waiting: AtomicUsize::new(0),
             idle: Mutex::new(Vec::new()),
             acquire_timeout,
+            size: connections as usize,
+            waits: Histogram::new(metrics::WAITS),
         });
         tokio::spawn(close_idle(Arc::downgrade(&inner), idle_timeout));
         Self(inner)
+    }
+
+    /// Whether the two share their connections.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// How connections are made.
@@ -73,9 +83,7 @@ impl<B: Backend> Pool<B> {
 
     /// A connection, within the acquire timeout.
     pub(super) async fn acquire(&self) -> Result<Lease<B>, Failure> {
-        let deadline = self.deadline();
-        let permit = self.permit(deadline).await?;
-        self.lend(permit, deadline, true).await
+        self.measured(true).await
     }
 
     /// A connection, or `None` when all are in use. It may have to be made, which takes
@@ -92,9 +100,33 @@ impl<B: Backend> Pool<B> {
     /// what broke one of them mostly broke all.
     pub(super) async fn acquire_fresh(&self) -> Result<Lease<B>, Failure> {
         drop(std::mem::take(&mut *self.0.idle()));
-        let deadline = self.deadline();
-        let permit = self.permit(deadline).await?;
-        self.lend(permit, deadline, false).await
+        self.measured(false).await
+    }
+
+    async fn measured(&self, reuse: bool) -> Result<Lease<B>, Failure> {
+        let since = Instant::now();
+        let deadline = since + self.0.acquire_timeout;
+        let lease = match self.permit(deadline).await {
+            Ok(permit) => self.lend(permit, deadline, reuse).await,
+            Err(failure) => Err(failure),
+        };
+        self.0.waits.observe(since.elapsed());
+        lease
+    }
+
+    /// How its connections are used.
+    pub(super) fn state(&self, name: &'static str) -> metrics::Pool {
+        metrics::Pool {
+            name,
+            size: self.0.size,
+            in_use: self
+                .0
+                .size
+                .saturating_sub(self.0.permits.available_permits()),
+            idle: self.0.idle().len(),
+            waiting: self.0.waiting.load(Ordering::Relaxed),
+            waits: self.0.waits.clone(),
+        }
     }
 
     fn deadline(&self) -> Instant {

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
+use super::watch::Watch;
 use super::{Database, Transaction};
 use crate::capability::audit;
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Host, HostTransaction, Kind, Rows, Value};
+use crate::telemetry::metrics::Statement;
 
 /// Names [`View`] to wasmtime: `sql::add_to_linker::<_, Sql>(linker, |state| View { … })`.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct View<'a> {
     pub stamp: &'a audit::Stamp,
     /// The transactions that this request has open.
     pub open: &'a Open,
+    /// Who is told of the calls.
+    pub watch: Watch<'a>,
 }
 
 /// Counts the open transactions of one request.
@@ -67,10 +71,11 @@ impl Host for View<'_> {
         params: Vec<Value>,
         columns: Vec<Kind>,
     ) -> Result<Result<Rows, Error>> {
-        Ok(self
+        let watch = self.watch;
+        let call = self
             .database
-            .rows(&statement, params, &columns, self.limits)
-            .await)
+            .rows(&statement, params, &columns, self.limits);
+        Ok(watch.call(Statement::Query, Some(&statement), call).await)
     }
 
     async fn execute(
@@ -78,7 +83,9 @@ impl Host for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
-        Ok(self.database.execute(&statement, params, self.limits).await)
+        let watch = self.watch;
+        let call = self.database.execute(&statement, params, self.limits);
+        Ok(watch.call(Statement::Execute, Some(&statement), call).await)
     }
 }
 
@@ -90,7 +97,8 @@ impl HostTransaction for View<'_> {
                 self.limits.transactions
             ))));
         };
-        match self.database.begin(self.limits).await {
+        let call = self.database.begin(self.limits);
+        match self.watch.call(Statement::Begin, None, call).await {
             Ok(mut transaction) => {
                 transaction.counted = Some(counted);
                 Ok(Ok(self.table.push(transaction)?))
@@ -106,8 +114,10 @@ impl HostTransaction for View<'_> {
         params: Vec<Value>,
         columns: Vec<Kind>,
     ) -> Result<Result<Rows, Error>> {
+        let watch = self.watch;
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction.rows(&statement, params, &columns).await)
+        let call = transaction.rows(&statement, params, &columns);
+        Ok(watch.call(Statement::Query, Some(&statement), call).await)
     }
 
     async fn execute(
@@ -116,8 +126,10 @@ impl HostTransaction for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<Result<u64, Error>> {
+        let watch = self.watch;
         let transaction = self.table.get_mut(&this)?;
-        Ok(transaction.execute(&statement, params).await)
+        let call = transaction.execute(&statement, params);
+        Ok(watch.call(Statement::Execute, Some(&statement), call).await)
     }
 
     async fn audit(
@@ -129,11 +141,13 @@ impl HostTransaction for View<'_> {
     }
 
     async fn commit(&mut self, this: Resource<Transaction>) -> Result<Result<(), Error>> {
-        Ok(self.table.delete(this)?.commit().await)
+        let call = self.table.delete(this)?.commit();
+        Ok(self.watch.call(Statement::Commit, None, call).await)
     }
 
     async fn drop(&mut self, this: Resource<Transaction>) -> Result<()> {
         self.table.delete(this)?;
+        self.watch.rolled_back();
         Ok(())
     }
 }
@@ -154,6 +168,7 @@ mod tests {
         table: ResourceTable,
         stamp: audit::Stamp,
         open: Open,
+        measured: Arc<crate::telemetry::Version>,
     }
 
     impl State {
@@ -164,6 +179,11 @@ mod tests {
                 table: &mut self.table,
                 stamp: &self.stamp,
                 open: &self.open,
+                watch: Watch {
+                    measured: &self.measured,
+                    trace: None,
+                    dialect: Dialect::Sqlite,
+                },
             }
         }
     }
@@ -190,6 +210,7 @@ mod tests {
             table: ResourceTable::new(),
             stamp: audit::Stamp::default(),
             open: Open::default(),
+            measured: crate::telemetry::Metrics::unread().version("test", "1"),
         }
     }
 
