@@ -67,7 +67,7 @@ pub const SETTINGS: &[Setting] = &[
         "authorization, content-type, if-match, if-none-match, idempotency-key",
         "The request headers that those pages may set, beside those that need no leave."),
     set("server.cors.expose", Kind::List(Item::Token),
-        "etag, link, location, retry-after, x-request-id",
+        "etag, link, location, retry-after, x-next-cursor, idempotency-replayed, x-request-id",
         "The response headers that those pages may read, beside those that need no leave."),
     set("server.cors.max_age", time(0, DAY), "10min",
         "How long a browser may remember what it was told of methods and headers."),
