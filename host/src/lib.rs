@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 #[expect(missing_docs, reason = "generated; wit/ has the documentation")]
 pub mod contract;
+pub mod databases;
 pub mod error;
 pub mod gateway;
 pub mod lifecycle;
@@ -28,8 +29,8 @@ use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Health};
 use crate::auth::Verifier;
-use crate::capability::sql::Database;
 use crate::config::Config;
+use crate::databases::Databases;
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded, Plugin};
@@ -59,6 +60,14 @@ pub enum StartError {
     /// The database can't be reached.
     #[error(transparent)]
     Database(#[from] capability::sql::ConnectError),
+    /// A plugin's own database can't be reached.
+    #[error("plugin {plugin}: {source}")]
+    OwnDatabase {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        source: capability::sql::ConnectError,
+    },
     /// A schema can't be brought to the state that is asked for.
     #[error(transparent)]
     Migrate(#[from] migrate::Error),
@@ -90,20 +99,11 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     // starting: side by side.
     let engine = Engine::new(config.plugins.values(), &config.data.join("cache"))
         .map_err(StartError::Engine)?;
-    let (loaded, database) = tokio::join!(
-        load_all(&engine, &config),
-        Database::connect(&config.database)
-    );
-    let (loaded, database) = (loaded?, database?);
+    let (loaded, databases) = tokio::join!(load_all(&engine, &config), Databases::connect(&config));
+    let (loaded, databases) = (loaded?, databases?);
 
     let apply = config.migrate.at_start;
-    migrate::at_start(
-        &database,
-        migrate::GATEWAY,
-        &migrate::gateway(database.dialect()),
-        apply,
-    )
-    .await?;
+    databases.migrate(apply).await?;
     let mut plugins = Vec::new();
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
@@ -113,11 +113,16 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
             name: name.clone(),
             source,
         };
+        // Before its migrations: one that is refused leaves nothing behind.
+        loaded
+            .granted(&engine, &name, &settings.grants)
+            .map_err(|error| failed(error.into()))?;
+        let database = databases.of(&name);
         let migrations = loaded
             .migrations(&engine, database.dialect())
             .await
             .map_err(|error| failed(error.into()))?;
-        migrate::at_start(&database, &name, &migrations, apply).await?;
+        migrate::at_start(database, &name, &migrations, apply).await?;
         let plugin = Plugin::start(&engine, &name, &loaded, settings.clone(), database.clone())
             .await
             .map_err(failed)?;
@@ -131,7 +136,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     }
 
     let health = Health {
-        database: database.clone(),
+        databases: databases.clone(),
         plugins: plugins
             .iter()
             .map(|plugin| plugin.identity().clone())
@@ -167,7 +172,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         drain: limits.drain_timeout,
         shutdown,
         admin_shutdown,
-        database,
+        databases,
     })
 }
 
@@ -209,7 +214,7 @@ pub struct Running {
     drain: Duration,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
-    database: Database,
+    databases: Databases,
 }
 
 /// How long the operator's connections may take to finish; probes take milliseconds.
@@ -234,7 +239,7 @@ impl Running {
         Box::pin(async move {
             let clean = self.shutdown.run(self.drain).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
-            self.database.close().await;
+            self.databases.close().await;
 
             clean
         })

@@ -12,7 +12,8 @@ use super::error::ConfigError;
 use super::flags::Flags;
 use super::layers::Layers;
 use super::{Admin, Auth, Config, Database, Installer, Log, Migrate, Plugin, Server};
-use super::{check, database_url, file, installer, key_sources, keys, original, secret, settings};
+use super::{check, database_url, file, installer, key_sources, keys, original};
+use super::{own_database, secret, settings};
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
 #[derive(Debug)]
@@ -104,6 +105,9 @@ impl Draft {
         let keys_url = given_url(&layers, "auth.database.url", "auth.database.url_file")?;
         check::plugins_have_files(&layers)?;
         let mut config = place(&layers, url, keys_url)?;
+        for (name, plugin) in &mut config.plugins {
+            plugin.database = own_database::of(name, &layers, &config.database)?;
+        }
         config.auth.keys = keys;
         config.installer = installer;
         config.warnings = warnings;
@@ -154,7 +158,11 @@ fn embedded_url(layers: &Layers) -> Result<String, ConfigError> {
 }
 
 /// A database's address: given, or in a file.
-fn given_url(layers: &Layers, key: &str, file_key: &str) -> Result<Option<String>, ConfigError> {
+pub(super) fn given_url(
+    layers: &Layers,
+    key: &str,
+    file_key: &str,
+) -> Result<Option<String>, ConfigError> {
     if let Some(url) = layers.text(key) {
         return Ok(Some(url.to_owned()));
     }
@@ -200,6 +208,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             "database.url_file" | "auth.database.url_file" => {}
             // A table alone is nothing to read from; see `key_sources`.
             "auth.database.table" if keys_url.is_none() => {}
+            // See `own_database`.
+            key if own_database::is_part(key) => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }

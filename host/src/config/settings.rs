@@ -148,13 +148,30 @@ pub const SETTINGS: &[Setting] = &[
         "How long such a read may take, and how long a request waits for one."),
     unset("plugin.*.file", Kind::Path, "The component's file. A plugin without one is refused."),
     set("plugin.*.mount", Kind::Mount, "/",
-        "The path prefix that it answers below. Two plugins cannot have the same."),
+        "The path prefix that it answers below. Two plugins cannot have the same, unless their \
+         hosts differ."),
+    unset("plugin.*.hosts", Kind::List(Item::Host),
+        "The hosts that it answers for, by the names that clients call them. Unset: every one \
+         that no other plugin answers for."),
+    unset("plugin.*.grants", Kind::List(Item::Grant),
+        "What it may use. A component that imports more is refused. Unset: everything that the \
+         gateway offers."),
     set("plugin.*.isolation", Kind::Choice(&["reuse", "fresh"]), "reuse",
         "`reuse`: warm instances, one request at a time in each. `fresh`: a new instance for \
          each request."),
     unset("plugin.*.settings", Kind::List(Item::Pair),
         "The plugin's own settings, handed to it as they are; its documentation says what they \
          mean."),
+    unset("plugin.*.database.url", Kind::Url,
+        "A database of its own, with an audit record of its own. Unset: the gateway's."),
+    unset("plugin.*.database.url_file", Kind::Path,
+        "A file that holds `plugin.NAME.database.url`."),
+    unset("plugin.*.database.schema", Kind::Text,
+        "PostgreSQL: a schema of its own, in that database or, without one, in the gateway's; \
+         made when it is missing."),
+    unset("plugin.*.database.max_connections", count(1, 10_000),
+        "Connections to it at most. Unset: as `database.max_connections`, and so are the other \
+         settings of `database`."),
     set("plugin.*.limits.instances", count(1, 10_000), "64",
         "Instances at once, and so requests being handled at once."),
     set("plugin.*.limits.queue", count(0, 100_000), "512",
@@ -193,6 +210,7 @@ pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
     ("auth.secret", "auth.secret_file"),
     ("database.url", "database.url_file"),
     ("auth.database.url", "auth.database.url_file"),
+    ("plugin.*.database.url", "plugin.*.database.url_file"),
 ];
 
 const fn set(key: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Setting {
@@ -273,7 +291,7 @@ pub(super) fn plugin_of(key: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether a plugin may be called so: it is a part of keys, variables and log lines.
-pub(super) fn is_plugin_name(name: &str) -> bool {
+pub(crate) fn is_plugin_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name

@@ -79,9 +79,10 @@ impl Gateway {
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
+        let host = mounts::host(request.uri(), request.headers());
         let (plugin, path) = self
             .mounts
-            .find(request.uri().path())
+            .find(host.as_deref(), request.uri().path())
             .ok_or(Cause::NotFound)?;
         let path = path.to_owned();
         let method = request.method().clone();

@@ -13,6 +13,7 @@ mod task;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
 pub use inspect::{Inspection, inspect};
@@ -96,6 +97,7 @@ impl Plugin {
         database: sql::Database,
     ) -> Result<Self, StartError> {
         let identity = Identity::of(name, loaded.facts());
+        loaded.granted(engine, name, &config.grants)?;
         let pre = loaded.link(engine)?;
         let grants = Grants::new(identity.clone(), database, &config);
         let pool = Pool::new(engine.clone(), pre, grants, config.isolation);

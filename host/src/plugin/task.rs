@@ -76,7 +76,7 @@ impl Runner {
     /// Links a component to the databases that its task works on.
     ///
     /// # Errors
-    /// It does not fit the world.
+    /// It does not fit the world, or imports what it is not granted.
     pub fn new(
         engine: &Engine,
         name: &str,
@@ -85,6 +85,7 @@ impl Runner {
         database: sql::Database,
         source: Option<sql::Database>,
     ) -> Result<Self, LoadError> {
+        loaded.granted(engine, name, &config.grants)?;
         Ok(Self {
             engine: engine.clone(),
             pre: loaded.link(engine)?,
