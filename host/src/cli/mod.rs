@@ -9,9 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, Draft, Environment, Flags};
 
 mod audit;
+mod build;
 mod config;
 mod exit;
 mod migrate;
+mod new;
 mod plugin;
 mod progress;
 mod scratch;
