@@ -1,9 +1,7 @@
 //! Several plugins at once: each with its own place, database, limits and grants.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
