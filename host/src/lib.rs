@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 #[expect(missing_docs, reason = "generated; wit/ has the documentation")]
 pub mod contract;
+pub mod databases;
 pub mod deployment;
 pub mod error;
 pub mod gateway;
@@ -30,9 +31,9 @@ use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Api, Health};
 use crate::auth::Verifier;
-use crate::capability::sql::Database;
 use crate::config::Config;
-use crate::deployment::{ChangeError, Service, SignatureError, Signatures, Store};
+use crate::databases::Databases;
+use crate::deployment::{ChangeError, Service, Shared, SignatureError, Signatures, Store};
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
@@ -67,6 +68,14 @@ pub enum StartError {
     /// The database can't be reached.
     #[error(transparent)]
     Database(#[from] capability::sql::ConnectError),
+    /// A plugin's own database can't be reached.
+    #[error("plugin {plugin}: {source}")]
+    OwnDatabase {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        source: capability::sql::ConnectError,
+    },
     /// A schema can't be brought to the state that is asked for.
     #[error(transparent)]
     Migrate(#[from] migrate::Error),
@@ -107,37 +116,29 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     // starting: side by side.
     let engine = Engine::new(config.plugins.values(), &config.data.join("cache"))
         .map_err(StartError::Engine)?;
-    let (loaded, database) = tokio::join!(
-        load_all(&engine, &config),
-        Database::connect(&config.database)
-    );
-    let (loaded, database) = (loaded?, database?);
-    metrics.watch("gateway", Arc::new(database.clone()));
+    let (loaded, databases) = tokio::join!(load_all(&engine, &config), Databases::connect(&config));
+    let (loaded, databases) = (loaded?, databases?);
+    for (name, database) in databases.iter() {
+        metrics.watch(name.unwrap_or("gateway"), Arc::new(database.clone()));
+    }
 
     let apply = config.migrate.at_start;
-    migrate::at_start(
-        &database,
-        migrate::GATEWAY,
-        &migrate::gateway(database.dialect()),
-        apply,
-    )
-    .await?;
-    let store = Store::new(database.clone());
+    databases.migrate(apply).await?;
+    let store = Store::new(databases.gateway().clone());
+    let shared = Shared {
+        rules: config.deploy.clone(),
+        engine: engine.clone(),
+        store: store.clone(),
+        signatures,
+        metrics: metrics.clone(),
+    };
     let mut services = Vec::new();
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
             continue;
         };
-        let service = Service::new(
-            name.clone(),
-            settings.clone(),
-            config.deploy.clone(),
-            engine.clone(),
-            database.clone(),
-            store.clone(),
-            Arc::clone(&signatures),
-            metrics.clone(),
-        );
+        let database = databases.of(&name).clone();
+        let service = Service::new(name.clone(), settings.clone(), database, shared.clone());
         let signature = signature_beside(&settings.file);
         service
             .open(loaded, signature.as_deref(), apply)
@@ -161,7 +162,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     }
 
     let health = Health {
-        database: database.clone(),
+        databases: databases.clone(),
         plugins: services.clone(),
         shutdown: shutdown.clone(),
     };
@@ -212,7 +213,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         drain: limits.drain_timeout,
         shutdown,
         admin_shutdown,
-        database,
+        databases,
         traces,
     })
 }
@@ -278,7 +279,7 @@ pub struct Running {
     drain: Duration,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
-    database: Database,
+    databases: Databases,
     traces: Traces,
 }
 
@@ -330,7 +331,7 @@ impl Running {
             let clean = self.shutdown.run(self.drain).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
             self.traces.shutdown().await;
-            self.database.close().await;
+            self.databases.close().await;
 
             clean
         })

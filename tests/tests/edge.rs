@@ -164,7 +164,7 @@ mod cors {
             );
             assert_eq!(
                 header(headers, "access-control-expose-headers"),
-                "etag, link, location, retry-after, x-request-id"
+                "etag, link, location, retry-after, x-next-cursor, idempotency-replayed, x-request-id"
             );
             assert_eq!(header(headers, "vary"), "origin", "{status}");
             for origin in [None, Some("https://app.example.evil"), Some("null")] {

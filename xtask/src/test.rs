@@ -15,7 +15,7 @@ use crate::toolchain::{Choice, Toolchain};
 use crate::{gateway, plugin, rules, schemathesis};
 
 /// The components that the tests load.
-const GUESTS: [&str; 2] = ["chat", "misfit"];
+const GUESTS: [&str; 3] = ["chat", "misfit", "notes"];
 
 /// Runs every check, or with `only` just the tests whose file or name contains it.
 ///

@@ -6,7 +6,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::capability::sql::{Database, Pulse};
+use crate::capability::sql::Pulse;
+use crate::contract::sql::Error;
+use crate::databases::Databases;
 use crate::deployment::Service;
 use crate::lifecycle::Shutdown;
 
@@ -16,8 +18,8 @@ const PROBE: Duration = Duration::from_secs(1);
 /// What readiness depends on.
 #[derive(Debug)]
 pub struct Health {
-    /// The database that the plugins use.
-    pub database: Database,
+    /// The gateway's database, and those that plugins have of their own.
+    pub databases: Databases,
     /// The plugins that serve.
     pub plugins: Vec<Arc<Service>>,
     /// A process that ends takes no new traffic.
@@ -43,12 +45,17 @@ impl Health {
         }
     }
 
-    /// Ready: the database answers or is busy with our own statements, and the shutdown
+    /// Ready: every database answers or is busy with our own statements, and the shutdown
     /// has not begun. A gateway that is under load must not lose its traffic for that.
     pub async fn ready(&self) -> Report {
-        let database = self.database.ping(PROBE).await;
+        let pulses = self.databases.ping(PROBE).await;
         let draining = self.shutdown.is_soft();
-        let ready = database.is_ok() && !draining;
+        let ready = pulses.iter().all(|(_, pulse)| pulse.is_ok()) && !draining;
+        let gateway = pulses.iter().find(|(plugin, _)| plugin.is_none());
+        let own: serde_json::Map<_, _> = pulses
+            .iter()
+            .filter_map(|(plugin, pulse)| Some(((*plugin)?.to_owned(), word(pulse).into())))
+            .collect();
         let plugins: Value = self
             .plugins
             .iter()
@@ -63,14 +70,19 @@ impl Health {
             },
             body: json!({
                 "status": if ready { "ready" } else { "not ready" },
-                "database": match database {
-                    Ok(Pulse::Answers) => "ok",
-                    Ok(Pulse::Busy) => "busy",
-                    Err(_) => "unavailable",
-                },
+                "database": gateway.map(|(_, pulse)| word(pulse)),
+                "databases": own,
                 "draining": draining,
                 "plugins": plugins,
             }),
         }
+    }
+}
+
+fn word(pulse: &Result<Pulse, Error>) -> &'static str {
+    match pulse {
+        Ok(Pulse::Answers) => "ok",
+        Ok(Pulse::Busy) => "busy",
+        Err(_) => "unavailable",
     }
 }

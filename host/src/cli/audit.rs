@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use super::exit::{Exit, Failed};
 use super::{Source, block_on, print};
 use crate::capability::audit;
-use crate::capability::sql::Database;
 use crate::contract::sql;
+use crate::databases::Databases;
 
 /// Look at the audit record.
 #[derive(Debug, Args)]
@@ -31,8 +31,8 @@ Examples:
 #[command(
     long_about = "Check that no row of the audit record was changed, removed or \
     moved.\n\n\
-    Each row holds a hash of itself and of the row before it. Every row is read; nothing is \
-    written. Exit code 1 when the record is broken."
+    Each row holds a hash of itself and of the row before it. Every row is read, in the \
+    gateway's database and in those that plugins have of their own; nothing is written. Exit code 1 when the record is broken."
 )]
 struct Verify {
     #[command(flatten)]
@@ -43,22 +43,19 @@ impl Audit {
     pub(super) fn run(self) -> Result<(), Failed> {
         let Command::Verify(Verify { source }) = self.command;
         let draft = source.read(&source.flags())?;
-        let report = block_on(async {
-            let database = Database::connect(&draft.config().database).await?;
-            audit::verify(&database, show_progress)
-                .await
-                .map_err(unreadable)
+        let reports = block_on(async {
+            let databases = Databases::connect(draft.config()).await?;
+            let mut reports = Vec::new();
+            for (plugin, database) in databases.iter() {
+                let report = audit::verify(database, show_progress).await;
+                reports.push((plugin.map(str::to_owned), report.map_err(unreadable)?));
+            }
+            Ok(reports)
         })?;
-        let mut text = format!("{} rows read, {} faults\n", report.rows, report.count);
-        for fault in &report.faults {
-            text.push_str(&format!("{fault}\n"));
+        for (plugin, report) in &reports {
+            print(&describe(plugin.as_deref(), report))?;
         }
-        let unnamed = report.count.saturating_sub(report.faults.len() as u64);
-        if unnamed > 0 {
-            text.push_str(&format!("and {unnamed} more\n"));
-        }
-        print(&text)?;
-        if report.is_intact() {
+        if reports.iter().all(|(_, report)| report.is_intact()) {
             return Ok(());
         }
         Err(Failed {
@@ -66,6 +63,25 @@ impl Audit {
             message: "the audit record is broken".into(),
         })
     }
+}
+
+/// The record of the gateway's database, or of the one that a plugin has of its own.
+fn describe(plugin: Option<&str>, report: &audit::Report) -> String {
+    let whose = plugin
+        .map(|plugin| format!("plugin.{plugin}: "))
+        .unwrap_or_default();
+    let mut text = format!(
+        "{whose}{} rows read, {} faults\n",
+        report.rows, report.count
+    );
+    for fault in &report.faults {
+        text.push_str(&format!("{whose}{fault}\n"));
+    }
+    let unnamed = report.count.saturating_sub(report.faults.len() as u64);
+    if unnamed > 0 {
+        text.push_str(&format!("{whose}and {unnamed} more\n"));
+    }
+    text
 }
 
 /// Millions of rows take minutes; a person should see that it goes on.

@@ -109,8 +109,12 @@ impl From<StartError> for Failed {
             StartError::Listen { .. } => Exit::Unavailable,
             StartError::Migrate(error) => of_migration(error),
             StartError::Engine(_) | StartError::Compile(_) => Exit::Internal,
-            StartError::Database(ConnectError::Url(_)) => Exit::Usage,
-            StartError::Database(_) => Exit::Unavailable,
+            StartError::Database(ConnectError::Url(_))
+            | StartError::OwnDatabase {
+                source: ConnectError::Url(_),
+                ..
+            } => Exit::Usage,
+            StartError::Database(_) | StartError::OwnDatabase { .. } => Exit::Unavailable,
         };
         Self {
             exit,

@@ -9,10 +9,12 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, Draft, Environment, Flags};
 
 mod audit;
+mod build;
 mod config;
 mod deploy;
 mod exit;
 mod migrate;
+mod new;
 mod operator;
 mod plugin;
 mod progress;

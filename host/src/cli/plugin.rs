@@ -5,17 +5,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::build::Build;
 use super::deploy::{Activate, Deploy, DrainStatus, List, Remove, Rollback};
 use super::exit::{Exit, Failed};
+use super::new::New;
 use super::scratch::Scratch;
 use super::task::{Run, Tasks};
-use super::{block_on, print};
+use super::{Source, block_on, print};
 use crate::StartError;
 use crate::config;
 use crate::contract::sql::Dialect;
 use crate::plugin::{Engine, Inspection, inspect};
 
-/// Deploy, swap and look at plugins, and run their long work.
+/// Write, build, deploy, swap and look at plugins, and run their long work.
 #[derive(Debug, Args)]
 pub(super) struct Plugin {
     #[command(subcommand)]
@@ -24,6 +26,8 @@ pub(super) struct Plugin {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(New),
+    Build(Build),
     Deploy(Deploy),
     List(List),
     Activate(Activate),
@@ -39,23 +43,32 @@ enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  gateway plugin inspect notes.wasm")]
+  gateway plugin inspect notes.wasm
+  gateway plugin inspect notes.wasm --config gateway.toml --as notes")]
 #[command(
     long_about = "Print what a component is, what it needs, and whether it would be \
     hosted.\n\n\
     Name and version come from its metadata, the migrations from asking it, in an instance \
-    that can reach nothing. Exit code 65 when `serve` would refuse it; each reason is \
+    that can reach nothing. With --as, it is also held against what the configuration grants \
+    that plugin. Exit code 65 when `serve` would refuse it; each reason is \
     printed."
 )]
 struct Inspect {
     /// The component's file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// The plugin of the configuration that it would be.
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    source: Source,
 }
 
 impl Plugin {
     pub(super) fn run(self) -> Result<(), Failed> {
         match self.command {
+            Command::New(new) => new.run(),
+            Command::Build(build) => build.run(),
             Command::Deploy(deploy) => deploy.run(),
             Command::List(list) => list.run(),
             Command::Activate(activate) => activate.run(),
@@ -71,11 +84,18 @@ impl Plugin {
 
 impl Inspect {
     fn run(self) -> Result<(), Failed> {
+        let grants = self.grants()?;
         let file = self.file;
         let settings = config::Plugin::with_defaults(file.clone())?;
         let cache = Scratch::new();
         let engine = Engine::new([&settings], cache.path()).map_err(StartError::Engine)?;
-        let inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
+        let mut inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
+        if let Some((name, grants)) = grants {
+            let missing = grants.missing(&inspection.imports).into_iter();
+            inspection.refused.extend(
+                missing.map(|it| format!("imports {it}, which plugin.{name}.grants does not have")),
+            );
+        }
         print(&describe(&inspection))?;
         if inspection.refused.is_empty() {
             return Ok(());
@@ -84,6 +104,29 @@ impl Inspect {
             exit: Exit::Plugin,
             message: format!("{} would be refused", file.display()),
         })
+    }
+}
+
+impl Inspect {
+    /// What the configuration grants the plugin that is named.
+    fn grants(&self) -> Result<Option<(String, config::Grants)>, Failed> {
+        let usage = |message| Failed {
+            exit: Exit::Usage,
+            message,
+        };
+        let Some(name) = &self.name else {
+            return match self.source.config {
+                None => Ok(None),
+                Some(_) => Err(usage("--config wants --as NAME, a plugin of it".into())),
+            };
+        };
+        let draft = self.source.read(&self.source.flags())?;
+        match draft.config().plugins.get(name) {
+            Some(plugin) => Ok(Some((name.clone(), plugin.grants.clone()))),
+            None => Err(usage(format!(
+                "--as {name}: there is no such plugin configured"
+            ))),
+        }
     }
 }
 

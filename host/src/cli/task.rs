@@ -338,9 +338,10 @@ impl Which {
 }
 
 impl Found {
-    /// The gateway's database with the tables that the plugin expects.
+    /// The plugin's database with the tables that it expects.
     async fn database(&self) -> Result<Database, Failed> {
-        let database = Database::connect(&self.config.database).await?;
+        let database = self.settings.database.as_ref();
+        let database = Database::connect(database.unwrap_or(&self.config.database)).await?;
         let dialect = database.dialect();
         let own = self.loaded.migrations(&self.engine, dialect).await?;
         let gateway = migrate::gateway(dialect);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, Cors, database_url, installer, settings};
+use super::{Config, Cors, Database, database_url, installer, settings};
 
 /// The longest name that PostgreSQL keeps.
 const MAX_SCHEMA: usize = 63;
@@ -51,9 +51,21 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
     }
     let mut mounts = BTreeMap::new();
     for (name, plugin) in &config.plugins {
-        if let Some(other) = mounts.insert(&plugin.mount, name) {
-            let reason = format!("{:?} is the mount of plugin.{other} as well", plugin.mount);
-            return refuse(&format!("plugin.{name}.mount"), reason);
+        let hosts: Vec<Option<&str>> = match plugin.hosts.as_slice() {
+            [] => vec![None],
+            hosts => hosts.iter().map(|host| Some(host.as_str())).collect(),
+        };
+        for host in hosts {
+            if let Some(other) = mounts.insert((host, &plugin.mount), name)
+                && other != name
+            {
+                let host = host.map(|host| format!(" on {host}")).unwrap_or_default();
+                let reason = format!(
+                    "{:?}{host} is the mount of plugin.{other} as well",
+                    plugin.mount
+                );
+                return refuse(&format!("plugin.{name}.mount"), reason);
+            }
         }
         let (cpu, wall) = (plugin.limits.cpu_time, plugin.limits.wall_time);
         if cpu > wall {
@@ -66,20 +78,25 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
         }
     }
     installer::check(config, layers)?;
-    if let Some(schema) = &config.database.schema {
-        if !database_url::is_postgres(&config.database.url) {
-            config.warnings.push(format!(
-                "{} is ignored, because the database is not PostgreSQL",
-                layers.name("database.schema")
-            ));
-            config.database.schema = None;
-        } else if schema.len() > MAX_SCHEMA || schema.starts_with("pg_") {
-            let reason =
-                format!("a schema has at most {MAX_SCHEMA} bytes and does not start with pg_");
-            return refuse("database.schema", reason);
-        }
+    if config.database.schema.is_some() && !database_url::is_postgres(&config.database.url) {
+        config.warnings.push(format!(
+            "{} is ignored, because the database is not PostgreSQL",
+            layers.name("database.schema")
+        ));
+        config.database.schema = None;
     }
-    Ok(())
+    schema(&config.database).or_else(|reason| refuse("database.schema", reason))
+}
+
+/// Whether PostgreSQL takes the schema's name as it is.
+pub(super) fn schema(database: &Database) -> Result<(), String> {
+    let fits = |schema: &String| schema.len() <= MAX_SCHEMA && !schema.starts_with("pg_");
+    match database.schema.as_ref().is_none_or(fits) {
+        true => Ok(()),
+        false => Err(format!(
+            "a schema has at most {MAX_SCHEMA} bytes and does not start with pg_"
+        )),
+    }
 }
 
 /// Credentials go only to those who are named.

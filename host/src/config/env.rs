@@ -98,23 +98,25 @@ fn is_service_link(name: &str) -> bool {
 }
 
 /// The full key that a variable says: `GATEWAY_PLUGIN_MY_NOTES_LIMITS_MEMORY` is
-/// `plugin.my-notes.limits.memory`.
+/// `plugin.my-notes.limits.memory`. Of several settings that its end fits, the longest is
+/// meant: `…_DATABASE_URL_FILE` is not the `file` of a plugin called `…-database-url`.
 fn key_of(variable: &str) -> Option<String> {
     let in_plugin = variable.strip_prefix("GATEWAY_PLUGIN_");
     SETTINGS
         .iter()
-        .find_map(|setting| match (setting.of_plugin(), in_plugin) {
+        .filter_map(|setting| match (setting.of_plugin(), in_plugin) {
             (Some(rest), Some(name_and_rest)) => {
                 let suffix = format!("_{}", rest.replace('.', "_").to_ascii_uppercase());
                 let name = name_and_rest
                     .strip_suffix(&suffix)
                     .filter(|name| !name.is_empty())?;
-                Some(format!(
-                    "plugin.{}.{rest}",
-                    name.to_ascii_lowercase().replace('_', "-")
-                ))
+                let name = name.to_ascii_lowercase().replace('_', "-");
+                Some((rest.len(), format!("plugin.{name}.{rest}")))
             }
-            (None, None) => (setting.variable() == variable).then(|| setting.key.to_owned()),
+            (None, None) => (setting.variable() == variable)
+                .then(|| (setting.key.len(), setting.key.to_owned())),
             _ => None,
         })
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, key)| key)
 }

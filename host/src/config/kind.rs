@@ -10,7 +10,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 use tracing_subscriber::EnvFilter;
-use url::{Origin, Url};
+use url::{Host, Origin, Url};
+
+use super::grants::GRANTS;
 
 /// What a setting holds. Both ends of a range are allowed.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +81,10 @@ pub enum Item {
     Pair,
     /// An IP address, or a network of them.
     Network,
+    /// A host's name without a port; a `*.` in front stands for one or more labels.
+    Host,
+    /// A capability of the contract.
+    Grant,
 }
 
 /// The longest text and name.
@@ -192,6 +198,10 @@ impl Kind {
                     .into()
             }
             Self::List(Item::Token) => "a list of names without spaces, or of * alone".into(),
+            Self::List(Item::Host) => "a list of hosts such as chat.example.com or *.example.com, \
+                                       in lower case and without a port"
+                .into(),
+            Self::List(Item::Grant) => format!("a list of {}", GRANTS.join(", ")),
         }
     }
 
@@ -240,7 +250,7 @@ impl Item {
             _ => return None,
         };
         let allowed = match items.as_slice() {
-            ["*"] => !matches!(self, Self::Pair | Self::Network),
+            ["*"] => matches!(self, Self::Origin | Self::Token),
             items => items.iter().all(|item| self.takes(item)),
         };
         allowed.then(|| {
@@ -258,6 +268,8 @@ impl Item {
             Self::Token => text != "*" && HeaderName::try_from(text).is_ok(),
             Self::Pair => pair(text).is_some(),
             Self::Network => network(text).is_some(),
+            Self::Host => is_host_pattern(text),
+            Self::Grant => GRANTS.contains(&text),
         }
     }
 }
@@ -392,6 +404,16 @@ fn is_origin(text: &str) -> bool {
         Origin::Opaque(_) => text.split_once("://").is_some_and(|(scheme, host)| {
             scheme == url.scheme() && !host.is_empty() && host.bytes().all(is_host)
         }),
+    }
+}
+
+/// A name or an address as it stands in a URL, or `*.` and a name.
+fn is_host_pattern(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    match Host::parse(name) {
+        Ok(Host::Domain(domain)) => domain == name && !name.contains('*') && !name.ends_with('.'),
+        Ok(address) => name == text && address.to_string() == name,
+        Err(_) => false,
     }
 }
 

@@ -91,14 +91,14 @@ pub(super) struct Layers {
 impl Layers {
     /// Puts a layer over the others. Every value is checked, hidden ones too.
     pub(super) fn add(&mut self, layer: Vec<Given>) -> Result<(), ConfigError> {
-        for (one, other) in ALTERNATIVES {
+        for (one, other) in alternatives(&layer) {
             let said = |key: &str| layer.iter().find(|given| given.key == key);
-            match (said(one), said(other)) {
+            match (said(&one), said(&other)) {
                 (Some(a), Some(b)) => {
                     return Err(b.conflict(format!("it and {} say the same; give one", a.name())));
                 }
-                (Some(_), None) => drop(self.known.remove(*other)),
-                (None, Some(_)) => drop(self.known.remove(*one)),
+                (Some(_), None) => drop(self.known.remove(&other)),
+                (None, Some(_)) => drop(self.known.remove(&one)),
                 (None, None) => {}
             }
         }
@@ -156,6 +156,26 @@ impl Layers {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
         self.known.values()
     }
+}
+
+/// The full keys of [`ALTERNATIVES`], for every plugin that the layer names.
+fn alternatives(layer: &[Given]) -> Vec<(String, String)> {
+    let named = layer
+        .iter()
+        .filter_map(|given| settings::plugin_of(&given.key));
+    let plugins: BTreeSet<&str> = named.map(|(name, _)| name).collect();
+    let mut pairs = Vec::new();
+    for (one, other) in ALTERNATIVES {
+        match one.contains('*') {
+            true => pairs.extend(
+                plugins
+                    .iter()
+                    .map(|name| (one.replace('*', name), other.replace('*', name))),
+            ),
+            false => pairs.push(((*one).to_owned(), (*other).to_owned())),
+        }
+    }
+    pairs
 }
 
 /// Checks a value against its setting.

@@ -17,7 +17,8 @@ use super::{
     Telemetry,
 };
 use super::{
-    check, database_url, file, installer, key_sources, keys, original, secret, settings, tls,
+    check, database_url, file, installer, key_sources, keys, original, own_database, secret,
+    settings, tls,
 };
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -111,6 +112,9 @@ impl Draft {
         check::plugins_have_files(&layers)?;
         tls::is_complete(&layers)?;
         let mut config = place(&layers, url, keys_url)?;
+        for (name, plugin) in &mut config.plugins {
+            plugin.database = own_database::of(name, &layers, &config.database)?;
+        }
         config.auth.keys = keys;
         config.admin.token = keys::admin_token(&layers)?;
         config.installer = installer;
@@ -167,7 +171,11 @@ fn embedded_url(layers: &Layers) -> Result<String, ConfigError> {
 }
 
 /// A database's address: given, or in a file.
-fn given_url(layers: &Layers, key: &str, file_key: &str) -> Result<Option<String>, ConfigError> {
+pub(super) fn given_url(
+    layers: &Layers,
+    key: &str,
+    file_key: &str,
+) -> Result<Option<String>, ConfigError> {
     if let Some(url) = layers.text(key) {
         return Ok(Some(url.to_owned()));
     }
@@ -219,6 +227,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             "auth.database.table" if keys_url.is_none() => {}
             // Neither is TLS without a certificate; see `tls`.
             key if tls::is_unused(layers, key) => {}
+            // See `own_database`.
+            key if own_database::is_part(key) => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }

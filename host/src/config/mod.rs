@@ -24,6 +24,7 @@ mod env;
 mod error;
 mod file;
 mod flags;
+mod grants;
 mod http_url;
 mod installer;
 mod key_sources;
@@ -32,6 +33,7 @@ mod kind;
 mod layers;
 mod load;
 mod original;
+mod own_database;
 mod print;
 mod secret;
 mod settings;
@@ -43,11 +45,13 @@ pub use crate::auth::key::Algorithm;
 pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
+pub use grants::{GRANTS, Grants};
 pub use installer::Installer;
 pub use kind::{Item, Kind};
 pub use load::Draft;
 pub use print::defaults;
 pub use secret::{SECRET_FILE, TOKEN_FILE};
+pub(crate) use settings::is_plugin_name;
 pub use settings::{SETTINGS, Setting};
 
 /// Everything, validated.
@@ -59,7 +63,7 @@ pub struct Config {
     pub admin: Admin,
     /// Where the embedded database, the compile cache and the generated secret live.
     pub data: PathBuf,
-    /// The database that the gateway and its plugins share.
+    /// The gateway's database, which the plugins use that have none of their own.
     pub database: Database,
     /// How versions of plugins take over from each other.
     pub deploy: Deploy,
@@ -295,7 +299,7 @@ pub struct Deploy {
     pub require_signature: bool,
 }
 
-/// The database that the gateway and its plugins share.
+/// A database: that of the gateway, or a plugin's own.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
@@ -453,6 +457,15 @@ pub struct Plugin {
     pub file: PathBuf,
     /// The path prefix that it answers below. Default `/`.
     pub mount: String,
+    /// The hosts that it answers for: names, or `*.` and a name. Default empty: every one.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// What it may import. Default everything.
+    #[serde(default)]
+    pub grants: Grants,
+    /// A database of its own. Default none: the gateway's.
+    #[serde(skip)]
+    pub database: Option<Database>,
     /// Whether an instance may serve more than one request. Default reuse.
     pub isolation: Isolation,
     /// The plugin's limits.

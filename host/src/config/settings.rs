@@ -76,7 +76,7 @@ pub const SETTINGS: &[Setting] = &[
         "authorization, content-type, if-match, if-none-match, idempotency-key",
         "The request headers that those pages may set, beside those that need no leave."),
     set("server.cors.expose", Kind::List(Item::Token),
-        "etag, link, location, retry-after, x-request-id",
+        "etag, link, location, retry-after, x-next-cursor, idempotency-replayed, x-request-id",
         "The response headers that those pages may read, beside those that need no leave."),
     set("server.cors.max_age", time(0, DAY), "10min",
         "How long a browser may remember what it was told of methods and headers."),
@@ -237,13 +237,30 @@ pub const SETTINGS: &[Setting] = &[
          the gateway starts; otherwise the version that was last activated does. A plugin \
          without a file is refused."),
     set("plugin.*.mount", Kind::Mount, "/",
-        "The path prefix that it answers below. Two plugins cannot have the same."),
+        "The path prefix that it answers below. Two plugins cannot have the same, unless their \
+         hosts differ."),
+    unset("plugin.*.hosts", Kind::List(Item::Host),
+        "The hosts that it answers for, by the names that clients call them. Unset: every one \
+         that no other plugin answers for."),
+    unset("plugin.*.grants", Kind::List(Item::Grant),
+        "What it may use. A component that imports more is refused. Unset: everything that the \
+         gateway offers."),
     set("plugin.*.isolation", Kind::Choice(&["reuse", "fresh"]), "reuse",
         "`reuse`: warm instances, one request at a time in each. `fresh`: a new instance for \
          each request."),
     unset("plugin.*.settings", Kind::List(Item::Pair),
         "The plugin's own settings, handed to it as they are; its documentation says what they \
          mean."),
+    unset("plugin.*.database.url", Kind::Url,
+        "A database of its own, with an audit record of its own. Unset: the gateway's."),
+    unset("plugin.*.database.url_file", Kind::Path,
+        "A file that holds `plugin.NAME.database.url`."),
+    unset("plugin.*.database.schema", Kind::Text,
+        "PostgreSQL: a schema of its own, in that database or, without one, in the gateway's; \
+         made when it is missing."),
+    unset("plugin.*.database.max_connections", count(1, 10_000),
+        "Connections to it at most. Unset: as `database.max_connections`, and so are the other \
+         settings of `database`."),
     set("plugin.*.limits.instances", count(1, 10_000), "64",
         "Instances at once, and so requests being handled at once."),
     set("plugin.*.limits.queue", count(0, 100_000), "512",
@@ -302,6 +319,7 @@ pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
     ("database.url", "database.url_file"),
     ("auth.database.url", "auth.database.url_file"),
     ("admin.token", "admin.token_file"),
+    ("plugin.*.database.url", "plugin.*.database.url_file"),
 ];
 
 const fn set(key: &'static str, kind: Kind, default: &'static str, text: &'static str) -> Setting {
@@ -382,7 +400,7 @@ pub(super) fn plugin_of(key: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether a plugin may be called so: it is a part of keys, variables and log lines.
-pub(super) fn is_plugin_name(name: &str) -> bool {
+pub(crate) fn is_plugin_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name

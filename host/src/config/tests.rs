@@ -39,9 +39,41 @@ fn the_table_and_the_types_agree_and_every_default_is_allowed() {
     assert!(config.auth.keys.is_empty());
     let notes = &config.plugins["notes"];
     assert_eq!(notes.mount, "/");
+    assert!(notes.hosts.is_empty() && notes.database.is_none());
+    assert_eq!(notes.grants, Grants::default());
     assert_eq!(notes.isolation, Isolation::Reuse);
     assert_eq!(notes.limits.sql.statement_timeout, Duration::from_secs(5));
     assert_eq!(notes.limits.memory, 64 << 20);
+}
+
+#[test]
+fn a_plugin_may_have_a_database_or_a_schema_of_its_own() {
+    let config = from_env(&[
+        ("DATABASE_URL", "postgres://h/d"),
+        ("DB_SCHEMA", "shared"),
+        ("GATEWAY_DATABASE_MAX_CONNECTIONS", "7"),
+        ("GATEWAY_PLUGIN_A_FILE", "f"),
+        (
+            "GATEWAY_PLUGIN_A_HOSTS",
+            "a.example.com, *.a.example.com, 10.0.0.1, [::1]",
+        ),
+        ("GATEWAY_PLUGIN_A_DATABASE_URL", "sqlite:a.db"),
+        ("GATEWAY_PLUGIN_A_DATABASE_MAX_CONNECTIONS", "2"),
+        ("GATEWAY_PLUGIN_B_FILE", "f"),
+        ("GATEWAY_PLUGIN_B_MOUNT", "/b"),
+        ("GATEWAY_PLUGIN_B_DATABASE_SCHEMA", "b"),
+        ("GATEWAY_PLUGIN_C_FILE", "f"),
+    ])
+    .unwrap();
+    let of = |name: &str| {
+        let database = config.plugins[name].database.as_ref()?;
+        let schema = database.schema.as_deref();
+        Some((database.url.as_str(), schema, database.max_connections))
+    };
+    assert_eq!(of("a"), Some(("sqlite:a.db", None, 2)));
+    assert_eq!(of("b"), Some(("postgres://h/d", Some("b"), 7)));
+    assert_eq!(of("c"), None);
+    assert_eq!(config.plugins["a"].hosts.len(), 4);
 }
 
 #[test]

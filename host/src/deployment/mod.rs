@@ -16,6 +16,6 @@ mod store;
 pub use canary::{Band, Canary, Verdict, WHOLE};
 pub use check::{Imports, Pending, Report, Routes, Smoke};
 pub use follow::watch;
-pub use service::{ChangeError, Ended, Figures, Finishing, New, Service};
+pub use service::{ChangeError, Ended, Figures, Finishing, New, Service, Shared};
 pub use signature::{SignatureError, Signatures, Signed};
 pub use store::{Actor, Change, Deployment, Pointer, Store, StoreError};

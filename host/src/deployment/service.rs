@@ -42,6 +42,21 @@ pub struct Service {
     ends: Arc<Mutex<Ends>>,
 }
 
+/// What the plugins of a gateway have in common.
+#[derive(Clone)]
+pub struct Shared {
+    /// How versions take over from each other.
+    pub rules: config::Deploy,
+    /// What compiles and runs them.
+    pub engine: Engine,
+    /// Where they are kept.
+    pub store: Store,
+    /// Whose signatures are good.
+    pub signatures: Arc<Signatures>,
+    /// Where they are measured.
+    pub metrics: Metrics,
+}
+
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service")
@@ -168,28 +183,19 @@ pub enum ChangeError {
 }
 
 impl Service {
-    /// A plugin without a version.
+    /// A plugin without a version, on its database.
     #[must_use]
-    pub fn new(
-        name: String,
-        config: config::Plugin,
-        rules: config::Deploy,
-        engine: Engine,
-        database: Database,
-        store: Store,
-        signatures: Arc<Signatures>,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(name: String, config: config::Plugin, database: Database, shared: Shared) -> Self {
         Self {
             turnstile: Arc::new(Turnstile::new(&config.limits)),
             name,
             config,
-            rules,
-            engine,
+            rules: shared.rules,
+            engine: shared.engine,
             database,
-            store,
-            signatures,
-            metrics,
+            store: shared.store,
+            signatures: shared.signatures,
+            metrics: shared.metrics,
             live: ArcSwapOption::empty(),
             changes: tokio::sync::Mutex::new(()),
             ends: Arc::default(),
@@ -303,6 +309,8 @@ impl Service {
         if let (Some(pointer), Some(_)) = (&pointer, &known) {
             return self.resume(pointer.clone(), file, &digest, apply).await;
         }
+        // Before its migrations: one that is refused leaves nothing behind.
+        file.granted(&self.engine, &self.name, &self.config.grants)?;
         let actor = Actor::gateway("start");
         let signed = self.signatures.check(file.bytes(), signature)?;
         let migrations = self.migrations(&file).await?;
@@ -692,6 +700,12 @@ impl Service {
             Some(live) => check::difference(&all, &live.active.imports),
             None => Vec::new(),
         };
+        for import in self.config.grants.missing(&all) {
+            report.refused.push(format!(
+                "imports {import}, which plugin.{}.grants does not list",
+                self.name
+            ));
+        }
         report.imports = Imports { all, new };
         if !report.accepted() {
             return Ok(Vec::new());

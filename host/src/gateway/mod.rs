@@ -112,9 +112,10 @@ impl Gateway {
             .await?;
         measured.asked_by(claims.as_ref());
         self.rates.caller(claims.as_deref())?;
+        let host = mounts::host(request.uri(), request.headers());
         let (service, path) = self
             .mounts
-            .find(request.uri().path())
+            .find(host.as_deref(), request.uri().path())
             .ok_or(Cause::NotFound)?;
         let path = path.to_owned();
         let method = request.method().clone();

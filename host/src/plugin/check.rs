@@ -9,9 +9,15 @@ use wit_parser::{PackageName, Resolve, SourceMap, WorldItem, WorldKey};
 
 /// The files of `wit/`, packages before those that use them.
 const PACKAGES: &[&[(&str, &str)]] = &[
-    &[("io.wit", include_str!("../../../wit/deps/io.wit"))],
-    &[("clocks.wit", include_str!("../../../wit/deps/clocks.wit"))],
-    &[("random.wit", include_str!("../../../wit/deps/random.wit"))],
+    &[("deps/io.wit", include_str!("../../../wit/deps/io.wit"))],
+    &[(
+        "deps/clocks.wit",
+        include_str!("../../../wit/deps/clocks.wit"),
+    )],
+    &[(
+        "deps/random.wit",
+        include_str!("../../../wit/deps/random.wit"),
+    )],
     &[
         ("audit.wit", include_str!("../../../wit/audit.wit")),
         ("body.wit", include_str!("../../../wit/body.wit")),
@@ -27,6 +33,11 @@ const PACKAGES: &[&[(&str, &str)]] = &[
         ("world.wit", include_str!("../../../wit/world.wit")),
     ],
 ];
+
+/// The files of the contract, by their paths below `wit/`.
+pub fn contract() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PACKAGES.iter().copied().flatten().copied()
+}
 
 /// Interfaces by their name and compatible version, each with its functions.
 type Interfaces = BTreeMap<String, BTreeSet<String>>;
@@ -165,6 +176,24 @@ mod tests {
                 "gateway:plugin/task@0.1"
             ]
         );
+    }
+
+    #[test]
+    fn everything_that_is_offered_can_be_granted_and_nothing_else() {
+        let world = World::service().unwrap();
+        let imports: Vec<String> = world.imports.keys().cloned().collect();
+        for one in crate::config::GRANTS {
+            let (_, rest): (Vec<_>, Vec<_>) = imports.iter().partition(|import| {
+                import.contains(&format!("/{one}@")) || import.contains(&format!(":{one}/"))
+            });
+            assert_ne!(rest.len(), imports.len(), "{one} is not offered");
+        }
+        // With all of them by name, nothing that is offered is missing.
+        let all = crate::config::GRANTS
+            .iter()
+            .map(|one| toml::Value::from(*one));
+        let all: crate::config::Grants = toml::Value::Array(all.collect()).try_into().unwrap();
+        assert_eq!(all.missing(&imports), Vec::<String>::new());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use wasmtime::component::{Component, Linker};
 use super::check::World;
 use super::engine::Engine;
 use super::instance::{self, State};
+use crate::config::Grants;
 use crate::contract::ServicePre;
 use crate::contract::lifecycle::{self, Migration, SmokeRequest};
 use crate::contract::sql::Dialect;
@@ -41,6 +42,20 @@ pub enum LoadError {
         path: PathBuf,
         /// Every import and export at fault.
         misfits: Vec<String>,
+    },
+    /// It imports what the operator has not granted.
+    #[error(
+        "{}: imports {}, which plugin.{plugin}.grants does not have",
+        .path.display(),
+        .missing.join(", ")
+    )]
+    NotGranted {
+        /// The file.
+        path: PathBuf,
+        /// The plugin's name.
+        plugin: String,
+        /// The imports.
+        missing: Vec<String>,
     },
     /// It failed while it told its tasks.
     #[error("{}: failed while it told its tasks: {source}", .path.display())]
@@ -156,6 +171,22 @@ impl Loaded {
                 .map(|(name, _)| names(name))
                 .collect(),
         )
+    }
+
+    /// Whether it imports only what the plugin `name` is granted.
+    ///
+    /// # Errors
+    /// `NotGranted`, with every import at fault.
+    pub fn granted(&self, engine: &Engine, name: &str, grants: &Grants) -> Result<(), LoadError> {
+        let missing = grants.missing(&self.interfaces(engine).0);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(LoadError::NotGranted {
+            path: self.path.clone(),
+            plugin: name.to_owned(),
+            missing,
+        })
     }
 
     /// Everything that keeps it from being hosted.

@@ -15,6 +15,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
 pub use inspect::{Inspection, inspect};

@@ -77,7 +77,7 @@ impl Runner {
     /// Links a component to the databases that its task works on.
     ///
     /// # Errors
-    /// It does not fit the world.
+    /// It does not fit the world, or imports what it is not granted.
     pub fn new(
         engine: &Engine,
         name: &str,
@@ -87,6 +87,7 @@ impl Runner {
         source: Option<sql::Database>,
     ) -> Result<Self, LoadError> {
         let identity = Identity::of(name, loaded.facts());
+        loaded.granted(engine, name, &config.grants)?;
         Ok(Self {
             engine: engine.clone(),
             pre: loaded.link(engine)?,

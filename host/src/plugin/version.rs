@@ -62,6 +62,7 @@ impl Version {
         turnstile: Arc<Turnstile>,
         metrics: &Metrics,
     ) -> Result<Self, StartError> {
+        loaded.granted(engine, &identity.name, &config.grants)?;
         let pre = loaded.link(engine)?;
         let grants = Grants::new(identity.clone(), database, config, metrics);
         let pool = Pool::new(engine.clone(), pre, grants, config.isolation, turnstile);

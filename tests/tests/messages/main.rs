@@ -10,6 +10,7 @@
 
 #[path = "../common/answer.rs"]
 mod answer;
+mod cursor;
 mod filter;
 mod hostile;
 mod operations;

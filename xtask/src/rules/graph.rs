@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::cargo::{Workspace, list, text};
 
 /// From, to, and the reason why there is no way between them.
-const FORBIDDEN: [(&str, &str, &str); 4] = [
+const FORBIDDEN: [(&str, &str, &str); 5] = [
     (
         "gateway",
         "chat",
@@ -28,6 +28,7 @@ const FORBIDDEN: [(&str, &str, &str); 4] = [
         "gateway",
         "a guest knows the contract and no host",
     ),
+    ("notes", "gateway", "a guest knows the contract and no host"),
 ];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<String> {

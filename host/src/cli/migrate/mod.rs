@@ -9,7 +9,7 @@ use super::exit::{Exit, Failed};
 use super::scratch::Cache;
 use super::{Source, block_on, plugin_file, print, warn};
 use crate::capability::sql::Database;
-use crate::config::{Config, Draft};
+use crate::config::{self, Config, Draft};
 use crate::contract::sql::Dialect;
 use crate::migrate::{self, Migration};
 use crate::plugin::{Engine, Loaded};
@@ -22,7 +22,8 @@ use export::Export;
 #[command(
     long_about = "Bring the database's schema up to date, or look at it.\n\n\
     The schema is that of the gateway and of every configured plugin; a plugin carries its \
-    own. `serve` applies what is pending by itself, unless migrate.at_start is off: then it \
+    own. Where a plugin has a database of its own, that one is looked at as well, and has \
+    the gateway's tables too, as \"gateway (of NAME)\". `serve` applies what is pending by itself, unless migrate.at_start is off: then it \
     does not start before `gateway migrate up` ran. A migration changes and drops only what \
     an earlier one of the same owner made: whatever else is in the database stays."
 )]
@@ -112,9 +113,11 @@ struct What {
     plugins: Vec<(String, String)>,
 }
 
-/// The migrations of one owner.
+/// The migrations of one owner in one database.
 struct Scope {
     owner: String,
+    /// The owner, and whose database it is when that is a plugin's own.
+    label: String,
     migrations: Vec<Migration>,
 }
 
@@ -135,21 +138,23 @@ impl Up {
         warn(&config.warnings);
         block_on(async {
             let plugins = Plugins::load(&config).await?;
-            let database = Database::connect(&config.database).await?;
-            let scopes = plugins.scopes(database.dialect()).await?;
-            if let Some(variable) = &config.installer.copy {
-                let here = std::path::Path::new(".");
-                let count = export::copy(here, database.dialect(), &scopes)?;
-                print(&format!(
-                    "{variable}: {count} files written to {}\n",
-                    shown(here)
-                ))?;
+            for target in targets(&config) {
+                let database = Database::connect(target.database).await?;
+                let scopes = plugins.scopes_in(&target, database.dialect()).await?;
+                if let Some(variable) = &config.installer.copy {
+                    let here = std::path::Path::new(".");
+                    let count = export::copy(here, database.dialect(), &scopes)?;
+                    print(&format!(
+                        "{variable}: {count} files written to {}\n",
+                        shown(here)
+                    ))?;
+                }
+                for scope in &scopes {
+                    let applied = migrate::run(&database, &scope.owner, &scope.migrations).await?;
+                    print(&show::applied(&scope.label, &scope.migrations, &applied))?;
+                }
+                database.close().await;
             }
-            for Scope { owner, migrations } in &scopes {
-                let applied = migrate::run(&database, owner, migrations).await?;
-                print(&show::applied(owner, migrations, &applied))?;
-            }
-            database.close().await;
             Ok(())
         })
     }
@@ -159,14 +164,20 @@ impl Status {
     fn run(self) -> Result<(), Failed> {
         let draft = self.what.draft()?;
         let stands = block_on(async {
-            let (scopes, database) = look(draft.config()).await?;
             let mut stands = Vec::new();
-            for Scope { owner, migrations } in scopes {
-                let status = match &database {
-                    Some(database) => migrate::status(database, &owner, &migrations).await?,
-                    None => migrate::untouched(&migrations),
-                };
-                stands.push((owner, status));
+            for (scopes, database) in look(draft.config()).await? {
+                for Scope {
+                    owner,
+                    label,
+                    migrations,
+                } in scopes
+                {
+                    let status = match &database {
+                        Some(database) => migrate::status(database, &owner, &migrations).await?,
+                        None => migrate::untouched(&migrations),
+                    };
+                    stands.push((label, status));
+                }
             }
             Ok(stands)
         })?;
@@ -189,17 +200,23 @@ impl Plan {
     fn run(self) -> Result<(), Failed> {
         let draft = self.what.draft()?;
         let (text, pending) = block_on(async {
-            let (scopes, database) = look(draft.config()).await?;
             let (mut text, mut pending) = (String::new(), 0);
-            for Scope { owner, migrations } in &scopes {
-                let planned = match &database {
-                    Some(database) => migrate::plan(database, owner, migrations)
-                        .await
-                        .map_err(unfit)?,
-                    None => migrations.iter().collect(),
-                };
-                pending += planned.len();
-                text.push_str(&show::statements(owner, &planned));
+            for (scopes, database) in look(draft.config()).await? {
+                for Scope {
+                    owner,
+                    label,
+                    migrations,
+                } in &scopes
+                {
+                    let planned = match &database {
+                        Some(database) => migrate::plan(database, owner, migrations)
+                            .await
+                            .map_err(unfit)?,
+                        None => migrations.iter().collect(),
+                    };
+                    pending += planned.len();
+                    text.push_str(&show::statements(label, &planned));
+                }
             }
             Ok((text, pending))
         })?;
@@ -239,15 +256,54 @@ impl What {
     }
 }
 
-/// The migrations, and the database unless it is yet to be made. Makes nothing.
-async fn look(config: &Config) -> Result<(Vec<Scope>, Option<Database>), Failed> {
+/// For each database the migrations, and the database itself unless it is yet to be made.
+/// Makes nothing.
+async fn look(config: &Config) -> Result<Vec<(Vec<Scope>, Option<Database>)>, Failed> {
     let plugins = Plugins::load(config).await?;
-    if !Database::is_there(&config.database)? {
-        let dialect = crate::capability::sql::dialect_of(&config.database.url)?;
-        return Ok((plugins.scopes(dialect).await?, None));
+    let mut all = Vec::new();
+    for target in targets(config) {
+        let dialect = crate::capability::sql::dialect_of(&target.database.url)?;
+        let database = match Database::is_there(target.database)? {
+            true => Some(Database::connect(target.database).await?),
+            false => None,
+        };
+        all.push((plugins.scopes_in(&target, dialect).await?, database));
     }
-    let database = Database::connect(&config.database).await?;
-    Ok((plugins.scopes(database.dialect()).await?, Some(database)))
+    Ok(all)
+}
+
+/// A database, and the plugin whose own it is.
+struct Target<'a> {
+    plugin: Option<&'a str>,
+    database: &'a config::Database,
+    /// The plugins that use it.
+    users: Vec<&'a str>,
+}
+
+/// The gateway's database and those that plugins have of their own.
+fn targets(config: &Config) -> Vec<Target<'_>> {
+    let named = || {
+        config
+            .plugins
+            .iter()
+            .map(|(name, plugin)| (name.as_str(), plugin))
+    };
+    let shared = Target {
+        plugin: None,
+        database: &config.database,
+        users: named()
+            .filter(|(_, plugin)| plugin.database.is_none())
+            .map(|(name, _)| name)
+            .collect(),
+    };
+    let own = named().filter_map(|(name, plugin)| {
+        Some(Target {
+            plugin: Some(name),
+            database: plugin.database.as_ref()?,
+            users: vec![name],
+        })
+    });
+    std::iter::once(shared).chain(own).collect()
 }
 
 /// The configured plugins, compiled.
@@ -272,15 +328,38 @@ impl Plugins {
 
     /// The gateway's own migrations and those of each plugin.
     async fn scopes(&self, dialect: Dialect) -> Result<Vec<Scope>, Failed> {
+        self.scopes_of(None, |_| true, dialect).await
+    }
+
+    /// The migrations that one database gets.
+    async fn scopes_in(&self, target: &Target<'_>, dialect: Dialect) -> Result<Vec<Scope>, Failed> {
+        let uses = |name: &str| target.users.contains(&name);
+        self.scopes_of(target.plugin, uses, dialect).await
+    }
+
+    async fn scopes_of(
+        &self,
+        database_of: Option<&str>,
+        included: impl Fn(&str) -> bool,
+        dialect: Dialect,
+    ) -> Result<Vec<Scope>, Failed> {
+        let owner = migrate::GATEWAY;
         let mut scopes = vec![Scope {
-            owner: migrate::GATEWAY.to_owned(),
+            owner: owner.to_owned(),
+            label: match database_of {
+                Some(plugin) => format!("{owner} (of {plugin})"),
+                None => owner.to_owned(),
+            },
             migrations: migrate::gateway(dialect),
         }];
         for (name, loaded) in &self.loaded {
-            scopes.push(Scope {
-                owner: name.clone(),
-                migrations: loaded.migrations(&self.engine, dialect).await?,
-            });
+            if included(name) {
+                scopes.push(Scope {
+                    owner: name.clone(),
+                    label: name.clone(),
+                    migrations: loaded.migrations(&self.engine, dialect).await?,
+                });
+            }
         }
         Ok(scopes)
     }
