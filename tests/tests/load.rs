@@ -54,6 +54,7 @@ fn every_missing_import_and_export_is_named() {
             "imports bare",
             "does not export gateway:plugin/handler@0.1#handle",
             "does not export gateway:plugin/lifecycle@0.1#migrations",
+            "does not export gateway:plugin/lifecycle@0.1#smoke",
             "does not export gateway:plugin/task@0.1#step",
             "does not export gateway:plugin/task@0.1#tasks",
         ]

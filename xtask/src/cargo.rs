@@ -25,6 +25,7 @@ const SET_BY_CARGO_RUN: [&str; 9] = [
 ];
 
 /// The workspace that this program was compiled from.
+#[derive(Clone)]
 pub(crate) struct Workspace {
     /// The folder of the root `Cargo.toml`.
     pub(crate) root: PathBuf,

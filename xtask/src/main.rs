@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod debian;
+mod dev;
 mod gateway;
 mod plugin;
 mod process;
@@ -38,6 +39,12 @@ struct Arguments {
 enum Cmd {
     /// Build everything and serve the chat on http://127.0.0.1:3000, data in ./data.
     Run {
+        /// Further arguments of `gateway serve`, after `--`.
+        #[arg(last = true)]
+        extra: Vec<String>,
+    },
+    /// As `run`, and whenever a source of the chat is saved, build it and take it over.
+    Dev {
         /// Further arguments of `gateway serve`, after `--`.
         #[arg(last = true)]
         extra: Vec<String>,
@@ -97,7 +104,13 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Run { extra } => {
             plugin("chat")?;
             gateway::build(&workspace, &["gateway"])?;
-            run::serve(&workspace, &extra)
+            run::serve(&workspace, &extra, || {})
+        }
+        Cmd::Dev { extra } => {
+            let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
+            plugin::build(&workspace, &toolchain, "chat")?;
+            gateway::build(&workspace, &["gateway"])?;
+            dev::serve(workspace, toolchain, &extra)
         }
         Cmd::Test { only } => test::run(&workspace, arguments.toolchain, only.as_deref()),
         Cmd::Build => {

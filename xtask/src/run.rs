@@ -15,7 +15,8 @@ pub(crate) const READY: &str = "listening on ";
 
 /// Serves until it is interrupted; `extra` are further arguments of `gateway serve`, and
 /// win over the usual ones.
-pub(crate) fn serve(workspace: &Workspace, extra: &[String]) -> Result<()> {
+/// `ready` is called once it accepts connections.
+pub(crate) fn serve(workspace: &Workspace, extra: &[String], ready: impl FnOnce()) -> Result<()> {
     let data = workspace.data().display().to_string();
     let plugin = format!("chat={}", workspace.plugin("chat").display());
     let usual = [
@@ -36,9 +37,15 @@ pub(crate) fn serve(workspace: &Workspace, extra: &[String]) -> Result<()> {
     heading("starting the gateway (Ctrl-C stops it)");
     let mut gateway = Running::start(&mut command, Signal::TERM)?;
     let lines = gateway.stdout().context("the gateway has no output")?;
+    let mut ready = Some(ready);
     for line in BufReader::new(lines).lines() {
         let line = line?;
         println!("{line}");
+        if line.starts_with("admin on ")
+            && let Some(ready) = ready.take()
+        {
+            ready();
+        }
         // With data elsewhere, `cargo xtask token` would sign with the wrong secret.
         if let Some(address) = line.strip_prefix(READY)
             && !gives(extra, "--data")

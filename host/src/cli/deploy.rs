@@ -20,10 +20,10 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  gateway plugin deploy chat.wasm --note \"search is faster\"
-  gateway plugin deploy chat.wasm --dry-run
-  gateway plugin deploy chat.wasm --activate
-  gateway plugin deploy target/plugins/chat.wasm --watch")]
+  gateway plugin deploy notes.wasm --note \"search is faster\"
+  gateway plugin deploy notes.wasm --dry-run
+  gateway plugin deploy notes.wasm --activate
+  gateway plugin deploy target/plugins/notes.wasm --watch")]
 #[command(long_about = "Add a version of a plugin to a running gateway.\n\n\
     The component is compiled and checked: what it asks of the host, and its migrations \
     against the database. Nothing serves otherwise than before, until `gateway plugin \

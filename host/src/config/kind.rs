@@ -198,7 +198,7 @@ impl Kind {
                     .into()
             }
             Self::List(Item::Token) => "a list of names without spaces, or of * alone".into(),
-            Self::List(Item::Host) => "a list of hosts such as chat.example.com or *.example.com, \
+            Self::List(Item::Host) => "a list of hosts such as talk.example.com or *.example.com, \
                                        in lower case and without a port"
                 .into(),
             Self::List(Item::Grant) => format!("a list of {}", GRANTS.join(", ")),

@@ -1,0 +1,114 @@
+//! For those who write the chat: a saved source file serves as soon as it is compiled.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Result;
+use rustix::process::Signal;
+
+use crate::cargo::Workspace;
+use crate::process::Running;
+use crate::progress::{elapsed, heading};
+use crate::toolchain::Toolchain;
+use crate::{plugin, run};
+
+/// How often the sources are looked at.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// What the chat is made of.
+const SOURCES: &[&str] = &["plugin/src", "plugin/Cargo.toml", "migrations/chat", "wit"];
+
+/// Serves, builds with each change of the sources, and has the gateway take over what was
+/// built. What does not compile or is refused is told, and what served goes on.
+pub(crate) fn serve(workspace: Workspace, toolchain: Toolchain, extra: &[String]) -> Result<()> {
+    let background = workspace.clone();
+    run::serve(&workspace, extra, move || {
+        thread::spawn(move || {
+            if let Err(error) = follow(&background, &toolchain) {
+                eprintln!("error: {error:#}");
+            }
+        });
+    })
+}
+
+fn follow(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let mut command = deploy(workspace)?;
+    let mut deployer = Running::start(&mut command, Signal::TERM)?;
+    heading("watching plugin/, migrations/chat/ and wit/");
+    let mut seen = newest(workspace);
+    while deployer.ended()?.is_none() {
+        thread::sleep(LOOK);
+        let now = newest(workspace);
+        if now == seen {
+            continue;
+        }
+        // Whoever saves several files has saved them all by then.
+        thread::sleep(LOOK);
+        seen = newest(workspace);
+        let begun = Instant::now();
+        match plugin::build(workspace, toolchain, "chat") {
+            Ok(()) => eprintln!("compiled in {}", elapsed(begun)),
+            Err(error) => eprintln!("what served goes on: {error:#}"),
+        }
+    }
+    Ok(())
+}
+
+/// The command that deploys the component with each change of it.
+fn deploy(workspace: &Workspace) -> Result<Command> {
+    let mut command = crate::gateway::command(workspace, &["plugin", "deploy"])?;
+    command
+        .arg(workspace.plugin("chat"))
+        .arg("--watch")
+        .arg("--data")
+        .arg(workspace.data())
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+/// When something of the sources was written last.
+fn newest(workspace: &Workspace) -> Option<SystemTime> {
+    SOURCES
+        .iter()
+        .filter_map(|source| newest_below(&workspace.root.join(source)))
+        .max()
+}
+
+fn newest_below(path: &Path) -> Option<SystemTime> {
+    let own = fs::metadata(path).ok()?.modified().ok();
+    let below: Vec<PathBuf> = fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    below
+        .iter()
+        .filter_map(|path| newest_below(path))
+        .chain(own)
+        .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::newest_below;
+
+    #[test]
+    fn a_change_deep_below_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        let file = deep.join("file.rs");
+        std::fs::write(&file, "one").unwrap();
+        let before = newest_below(folder.path()).unwrap();
+        let later = SystemTime::now() + Duration::from_secs(5);
+        let handle = std::fs::File::options().write(true).open(&file).unwrap();
+        handle.set_modified(later).unwrap();
+        assert!(newest_below(folder.path()).unwrap() > before);
+        assert_eq!(newest_below(&folder.path().join("none")), None);
+    }
+}
