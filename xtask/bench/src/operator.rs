@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::wire::Wire;
 
 /// The operator's token of the gateways here.
-pub(crate) const TOKEN: &str = "the operator's token of the bench";
+pub(crate) const TOKEN: &str = "the-operators-token-of-the-bench";
 
 /// How often is looked whether something has come to pass.
 const LOOK: Duration = Duration::from_millis(10);
