@@ -8,11 +8,20 @@ use crate::server::component;
 /// See `tests/guests/misfit/src/guest/marks.rs`.
 #[must_use]
 pub fn misfit(version: &str, marks: &[(&str, &str)]) -> Vec<u8> {
-    let mut bytes = std::fs::read(component("misfit")).expect("misfit.wasm is built");
+    let bytes = std::fs::read(component("misfit")).expect("misfit.wasm is built");
+    marked(bytes, version, marks)
+}
+
+/// The same of the `misfit` that is handed in.
+///
+/// # Panics
+/// It is not the misfit, or a mark has no room for its value.
+#[must_use]
+pub fn marked(mut misfit: Vec<u8>, version: &str, marks: &[(&str, &str)]) -> Vec<u8> {
     for (name, value) in marks {
         let name = format!("{name}=");
-        let marks = find(&bytes, b"misfit-marks ").expect("the marks are in the component");
-        let mut room = bytes.get_mut(marks..).into_iter().flatten();
+        let marks = find(&misfit, b"misfit-marks ").expect("the marks are in the component");
+        let mut room = misfit.get_mut(marks..).into_iter().flatten();
         // Behind the name.
         let mut passed = Vec::new();
         while !passed.ends_with(name.as_bytes()) {
@@ -28,7 +37,7 @@ pub fn misfit(version: &str, marks: &[(&str, &str)]) -> Vec<u8> {
             }
         }
     }
-    described(bytes, version)
+    described(misfit, version)
 }
 
 /// A component whose metadata says another version; all else is as it was.

@@ -69,6 +69,12 @@ enum Cmd {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Swap versions under load from another process, and prove that nothing is lost.
+    SoakSwap {
+        /// Arguments of the measuring program, such as `--swaps 100` or `--help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Print a token that the gateway of `run` takes.
     Token {
         /// Whom the token is for.
@@ -121,6 +127,13 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Bench { arguments } => {
             plugin("chat")?;
             gateway::build(&workspace, &["gateway", "gateway-bench"])?;
+            bench::run(&workspace, &arguments)
+        }
+        Cmd::SoakSwap { mut arguments } => {
+            plugin("chat")?;
+            plugin("misfit")?;
+            gateway::build(&workspace, &["gateway", "gateway-bench"])?;
+            arguments.insert(0, "soak-swap".to_owned());
             bench::run(&workspace, &arguments)
         }
         Cmd::Token { name, claims } => token::print(&workspace, &name, &claims),

@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
 }
 
 /// How long any single answer may take.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER: Duration = Duration::from_secs(10);
 
 /// Sends `requests` in turn on each of `connections` for `time`; each must be answered
 /// with 200.
@@ -144,12 +144,17 @@ async fn connection(
 /// Reads one whole answer into `buffer`, and returns its status.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<u16> {
     buffer.clear();
+    complete(stream, buffer).await
+}
+
+/// Reads what is missing of the answer in `buffer`, and returns its status.
+pub(crate) async fn complete(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<u16> {
     let head = loop {
-        if stream.read_buf(buffer).await? == 0 {
-            bail!("the server closed the connection");
-        }
         if let Some(end) = find(buffer, b"\r\n\r\n") {
             break end + 4;
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            bail!("the server closed the connection");
         }
     };
     let text = std::str::from_utf8(buffer.get(..head).unwrap_or_default())?;
@@ -167,7 +172,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<u16> {
     Ok(status)
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack
         .windows(needle.len())
         .position(|window| window == needle)

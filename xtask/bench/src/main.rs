@@ -8,13 +8,18 @@ mod fiber;
 mod inside;
 mod load;
 mod native;
+mod operator;
 mod outside;
 mod process;
 mod raw;
 mod report;
 mod routes;
 mod scale;
+mod scratch;
 mod sign;
+mod soak;
+mod swaps;
+mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,10 +33,10 @@ use clap::{Parser, Subcommand};
 #[command(name = "cargo xtask bench")]
 struct Args {
     /// The gateway; its components are looked for in `../plugins` beside it.
-    #[arg(long, default_value = "target/release/gateway")]
+    #[arg(long, global = true, default_value = "target/release/gateway")]
     gateway: PathBuf,
     /// Also writes the figures as JSON to this file.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: Option<PathBuf>,
     /// Seconds of load for each side in each round.
     #[arg(long, default_value_t = 3)]
@@ -51,6 +56,8 @@ struct Args {
 enum Command {
     /// Compares a large table with a small one: latencies, memory, and query plans.
     Scale(scale::Scale),
+    /// Swaps versions under load, and proves that nothing is lost.
+    SoakSwap(soak::Soak),
     /// hyper alone: the same bytes for every request.
     #[command(hide = true)]
     Hyper { listen: SocketAddr },
@@ -79,6 +86,11 @@ fn main() -> Result<()> {
             let plugins = args.plugins();
             let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
             scale::measure(&bench, scale, |json| args.save(json))
+        }
+        Some(Command::SoakSwap(soak)) => {
+            let plugins = args.plugins();
+            let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
+            soak::run(&bench, soak, |json| args.save(json))
         }
         None => measure(&args),
     }

@@ -1,14 +1,14 @@
 //! Servers under load, hosted and native in turn.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::process::{Server, stand_aside};
 use crate::report::{Pair, Report, mebibytes, median};
-use crate::{Plan, load, routes, sign};
+use crate::{Plan, load, operator, routes, sign, swaps};
 
 /// Connections for the figure of memory under load.
 const MANY: usize = 64;
@@ -17,6 +17,7 @@ const MANY: usize = 64;
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     bench.no_capability(report)?;
     bench.starts(report)?;
+    swaps::measure(bench, report)?;
     let folder = tempfile::tempdir()?;
     let sqlite = format!("sqlite:{}", folder.path().join("bench.db").display());
     bench.database("SQLite", &sqlite, report)?;
@@ -40,7 +41,7 @@ pub(crate) struct Bench<'a> {
     gateway: &'a Path,
     plugins: &'a Path,
     pub(crate) plan: Plan,
-    me: std::path::PathBuf,
+    me: PathBuf,
     pub(crate) runtime: tokio::runtime::Runtime,
 }
 
@@ -143,12 +144,20 @@ impl<'a> Bench<'a> {
         plugin: &str,
         database: Option<&str>,
     ) -> Result<Server> {
+        let plugin = format!("{plugin}={}", self.component(plugin).display());
+        let url = database.map(|url| ("GATEWAY_DATABASE_URL", url.to_owned()));
+        self.serve(data, &["--plugin", &plugin], url)
+    }
+
+    /// A gateway with further arguments and variables.
+    pub(crate) fn serve(
+        &self,
+        data: &TempDir,
+        further: &[&str],
+        variables: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Server> {
         let data = data.path().display().to_string();
-        let plugin = format!(
-            "{plugin}={}",
-            self.plugins.join(format!("{plugin}.wasm")).display()
-        );
-        let args = [
+        let mut args = vec![
             "serve",
             "--listen",
             "127.0.0.1:0",
@@ -156,15 +165,20 @@ impl<'a> Bench<'a> {
             "127.0.0.1:0",
             "--data",
             &data,
-            "--plugin",
-            &plugin,
         ];
+        args.extend(further);
         let mut env = vec![
             ("JWT_SECRET", sign::SECRET.to_owned()),
+            ("GATEWAY_ADMIN_TOKEN", operator::TOKEN.to_owned()),
             ("GATEWAY_LOG_FILTER", "warn".to_owned()),
         ];
-        env.extend(database.map(|url| ("GATEWAY_DATABASE_URL", url.to_owned())));
+        env.extend(variables);
         Server::start(self.gateway, &args, &env)
+    }
+
+    /// The file of a component.
+    pub(crate) fn component(&self, name: &str) -> PathBuf {
+        self.plugins.join(format!("{name}.wasm"))
     }
 
     /// Both sides in turn, with the same requests.

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -15,7 +16,12 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     /// From its start to its `listening on` line.
     pub(crate) ready_after: Duration,
+    /// What it prints behind that line.
+    lines: mpsc::Receiver<String>,
 }
+
+/// How long a line that is to follow may take.
+const LINE: Duration = Duration::from_secs(5);
 
 impl Server {
     /// Starts `program` on core 0, and waits until it says where it listens.
@@ -43,12 +49,32 @@ impl Server {
         };
         let ready_after = begun.elapsed();
         // Whatever else it prints must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (sender, further) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // Nobody asks for it when the server is gone.
+                let _ = sender.send(line);
+            }
+        });
         Ok(Self {
             child,
             addr,
             ready_after,
+            lines: further,
         })
+    }
+
+    /// Where a gateway's operator's API listens; told once.
+    pub(crate) fn admin(&self) -> Result<SocketAddr> {
+        let line = self.lines.recv_timeout(LINE)?;
+        let addr = line.strip_prefix("admin on http://");
+        Ok(addr.with_context(|| line.clone())?.parse()?)
+    }
+
+    /// Files, sockets included, that are open now.
+    pub(crate) fn files(&self) -> Result<usize> {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?;
+        Ok(open.count())
     }
 
     /// Memory that is resident now, in bytes.

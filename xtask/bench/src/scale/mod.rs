@@ -3,21 +3,19 @@
 
 mod fill;
 mod plans;
-mod scratch;
 mod words;
 
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use self::fill::{Shape, channel_id, message_id};
-use self::scratch::Scratch;
 use crate::outside::Bench;
 use crate::process::Server;
 use crate::report::{Pair, Table, machine, mebibytes, millis};
 use crate::routes::{Route, escape};
+use crate::scratch::{Kind, Scratch};
 use crate::{load, sign};
 
 /// Messages of the small table.
@@ -37,24 +35,6 @@ pub(crate) struct Scale {
     on: Vec<Kind>,
 }
 
-/// A kind of database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Postgres,
-    Sqlite,
-    Mysql,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "PostgreSQL",
-            Self::Sqlite => "SQLite",
-            Self::Mysql => "MySQL or MariaDB",
-        }
-    }
-}
-
 /// Fills, measures, explains, and fails when something depends on the table.
 pub(crate) fn measure(
     bench: &Bench<'_>,
@@ -62,17 +42,13 @@ pub(crate) fn measure(
     save: impl FnOnce(&Value) -> Result<()>,
 ) -> Result<()> {
     let mut findings = Findings::new();
-    let all = [Kind::Postgres, Kind::Sqlite, Kind::Mysql];
-    let chosen = all
-        .iter()
-        .filter(|kind| scale.on.is_empty() || scale.on.contains(kind));
-    for kind in chosen {
-        let small = Scratch::create(bench, *kind, "small")?;
-        let large = Scratch::create(bench, *kind, "large")?;
+    for kind in Kind::chosen(&scale.on) {
+        let small = Scratch::create(bench, kind, "small")?;
+        let large = Scratch::create(bench, kind, "large")?;
         let shape = |messages| Shape { messages };
         let result = Pairing {
             bench,
-            kind: *kind,
+            kind,
             sides: [
                 (&small, shape(SMALL)),
                 (&large, shape(scale.messages.max(SMALL))),

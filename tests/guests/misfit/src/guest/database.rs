@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use super::answer;
 use super::contract::exports::gateway::plugin::handler::{Request, Response};
 use super::contract::exports::gateway::plugin::lifecycle::Migration;
 use super::contract::gateway::plugin::audit::{self, Entry, Outcome};
@@ -13,6 +12,7 @@ use super::contract::gateway::plugin::sql::{
 use super::contract::wasi::clocks::monotonic_clock;
 use super::contract::wasi::random::random::get_random_u64;
 use super::marks::mark;
+use super::{answer, exchange};
 
 /// A million rows out of nothing; no database counts so far by recursion alone.
 const MANY: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
@@ -200,6 +200,23 @@ pub(super) fn insert_and_commit(id: u64) -> Response {
             .and_then(Transaction::commit)
             .map(|()| "committed".to_owned()),
     )
+}
+
+/// One row with `id`, in a transaction that is open until the body, a stream, is there.
+pub(super) fn insert_while_reading(id: u64, body: &RequestBody) -> Response {
+    let RequestBody::Stream(body) = body else {
+        return answer(400, "the body is no stream");
+    };
+    let transaction = match insert(i64::try_from(id).unwrap_or(i64::MAX)) {
+        Ok(transaction) => transaction,
+        Err(error) => return answer(500, format!("{error:?}")),
+    };
+    match exchange::read(body) {
+        Ok((length, _)) => {
+            tell(Transaction::commit(transaction).map(|()| format!("committed behind {length}")))
+        }
+        Err(error) => answer(400, format!("{error:?}")),
+    }
 }
 
 /// One row, as a step of a task writes it.

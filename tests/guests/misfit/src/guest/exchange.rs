@@ -87,25 +87,30 @@ pub(super) fn echo(request: Request) -> Response {
 
 fn drain(body: &IncomingBody) -> Response {
     let declared = body.content_length();
+    match read(body) {
+        Ok((length, checksum)) => answer(
+            200,
+            format!("stream of {length}, declared {declared:?}, fnv1a {checksum:016x}"),
+        ),
+        Err(BodyError::TooLarge(limit)) => answer(413, format!("too-large {limit}")),
+        Err(BodyError::Timeout) => answer(408, "timeout"),
+        Err(BodyError::Disconnected) => answer(400, "disconnected"),
+    }
+}
+
+/// Reads all of a stream; its length and checksum.
+pub(super) fn read(body: &IncomingBody) -> Result<(usize, u64), BodyError> {
     let (mut length, mut checksum) = (0, FNV_OFFSET);
     loop {
-        match body.read(PIECE) {
-            Ok(piece) if piece.is_empty() => break,
-            Ok(piece) => {
-                length += piece.len();
-                checksum = piece.iter().fold(checksum, |sum, byte| {
-                    (sum ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
-                });
-            }
-            Err(BodyError::TooLarge(limit)) => return answer(413, format!("too-large {limit}")),
-            Err(BodyError::Timeout) => return answer(408, "timeout"),
-            Err(BodyError::Disconnected) => return answer(400, "disconnected"),
+        let piece = body.read(PIECE)?;
+        if piece.is_empty() {
+            return Ok((length, checksum));
         }
+        length += piece.len();
+        checksum = piece.iter().fold(checksum, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
+        });
     }
-    answer(
-        200,
-        format!("stream of {length}, declared {declared:?}, fnv1a {checksum:016x}"),
-    )
 }
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;

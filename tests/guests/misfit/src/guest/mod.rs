@@ -106,6 +106,7 @@ fn route(request: Request) -> Response {
         "too-many-rows" => database::many_rows(number),
         "rows" => database::count_rows(),
         "transaction-commit" => database::insert_and_commit(number),
+        "transaction-upload" => database::insert_while_reading(number, &request.body),
         "transaction-leak" => database::insert_and_leak(),
         "transaction-then-trap" => database::insert_then(|| core::arch::wasm32::unreachable()),
         "transaction-then-spin" => database::insert_then(|| resources::spin()),

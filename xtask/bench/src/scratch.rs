@@ -1,31 +1,56 @@
 //! Databases of our own, on the servers that are there.
 
 use anyhow::Result;
+use clap::ValueEnum;
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
-use super::Kind;
 use crate::outside::{Bench, MYSQL_URL, POSTGRES_URL, server};
 use crate::raw::Connection;
 
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Postgres,
+    Sqlite,
+    Mysql,
+}
+
+impl Kind {
+    /// Those that were chosen, in the order in which they are measured; all, when none was.
+    pub(crate) fn chosen(on: &[Self]) -> impl Iterator<Item = Self> {
+        [Self::Postgres, Self::Sqlite, Self::Mysql]
+            .into_iter()
+            .filter(move |kind| on.is_empty() || on.contains(kind))
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Sqlite => "SQLite",
+            Self::Mysql => "MySQL or MariaDB",
+        }
+    }
+}
+
 /// A database, and a folder for its gateway; the folder goes when this is dropped, the
 /// database when it is removed.
-pub(super) struct Scratch {
-    pub(super) url: String,
-    pub(super) folder: TempDir,
+pub(crate) struct Scratch {
+    pub(crate) url: String,
+    pub(crate) folder: TempDir,
     /// The server, and what the database is called there.
     at: Option<(String, String)>,
 }
 
 impl Scratch {
-    pub(super) fn create(bench: &Bench<'_>, kind: Kind, name: &str) -> Result<Self> {
+    pub(crate) fn create(bench: &Bench<'_>, kind: Kind, name: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let name = format!("gateway_bench_{name}_{}", std::process::id());
         let (url, server) = match kind {
             Kind::Sqlite => {
-                let file = folder.path().join("scale.db");
+                let file = folder.path().join("scratch.db");
                 let url = format!("sqlite:{}", file.display());
                 return Ok(Self {
                     url,
@@ -53,7 +78,7 @@ impl Scratch {
         })
     }
 
-    pub(super) fn remove(self, bench: &Bench<'_>) -> Result<()> {
+    pub(crate) fn remove(self, bench: &Bench<'_>) -> Result<()> {
         let Some((server, name)) = &self.at else {
             return Ok(());
         };
