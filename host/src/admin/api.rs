@@ -18,6 +18,7 @@ use crate::deployment::{
     Actor, Band, Canary, ChangeError, New, Report, Service, StoreError, WHOLE,
 };
 use crate::error::JSON;
+use crate::migrate;
 use crate::server::Body;
 
 /// The document of the API.
@@ -122,6 +123,11 @@ impl Api {
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(hyper::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 hyper::header::WWW_AUTHENTICATE,
@@ -507,12 +513,13 @@ impl From<ChangeError> for Refusal {
             ChangeError::NoVersion { .. } => S::NOT_FOUND,
             ChangeError::Conflict(_)
             | ChangeError::Store(StoreError::Changed | StoreError::Taken { .. }) => S::CONFLICT,
+            ChangeError::Store(StoreError::Database(_))
+            | ChangeError::Migrate(migrate::Error::Database(_)) => S::SERVICE_UNAVAILABLE,
             ChangeError::Refused(_)
             | ChangeError::Load(_)
             | ChangeError::Start(_)
             | ChangeError::Signature(_)
             | ChangeError::Migrate(_) => S::UNPROCESSABLE_ENTITY,
-            ChangeError::Store(StoreError::Database(_)) => S::SERVICE_UNAVAILABLE,
             ChangeError::Store(StoreError::Damaged(_)) | ChangeError::Compile(_) => {
                 S::INTERNAL_SERVER_ERROR
             }

@@ -314,6 +314,9 @@ impl Service {
         let actor = Actor::gateway("start");
         let signed = self.signatures.check(file.bytes(), signature)?;
         let migrations = self.migrations(&file).await?;
+        // Before they run: a gateway that dies in between must find that they fit the
+        // version which serves still.
+        migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         migrate::at_start(&self.database, &self.name, &migrations, apply).await?;
         let deployment = match known {
             Some(known) => known,
@@ -324,7 +327,6 @@ impl Service {
                 self.add_under_a_free_name(new, &file, &actor).await?
             }
         };
-        migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         let running = self.run(&deployment, &file, 1).await?;
         let next = Pointer {
             revision: 0,
@@ -667,11 +669,12 @@ impl Service {
         }
         let live = self.live();
         if !dry_run {
+            // As in `open`.
+            migrate::note_expansions(&self.database, &self.name, &migrations).await?;
             match live {
                 Some(_) => migrate::expand(&self.database, &self.name, &migrations).await?,
                 None => migrate::run(&self.database, &self.name, &migrations).await?,
             };
-            migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         }
         // As many as the version has that it takes over from: its first requests must not
         // all wait for an instance.
@@ -711,7 +714,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let migrations = self.migrations(loaded).await?;
-        check::migrations(report, &self.database, &self.name, &migrations).await;
+        check::migrations(report, &self.database, &self.name, &migrations).await?;
         Ok(migrations)
     }
 
