@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod lifecycle;
 pub mod migrate;
 pub mod plugin;
+pub mod reload;
 pub mod server;
 pub mod telemetry;
 
@@ -26,17 +27,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 
-use crate::admin::{Admin, Api, Health};
+use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
 use crate::config::Config;
 use crate::databases::Databases;
-use crate::deployment::{ChangeError, Service, Shared, SignatureError, Signatures, Store};
+use crate::deployment::{ChangeError, Rules, Service, Shared, SignatureError, Store};
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
+use crate::reload::{Reloaded, Reloader};
 use crate::server::tls::Tls;
 use crate::telemetry::{Metrics, Traces};
 
@@ -107,7 +110,7 @@ pub fn start(config: Config) -> BoxFuture<'static, Result<Running, StartError>> 
 
 async fn assemble(config: Config) -> Result<Running, StartError> {
     let verifier = Verifier::new(&config.auth)?;
-    let signatures = Arc::new(Signatures::new(&config.deploy)?);
+    let rules = Arc::new(ArcSwap::from_pointee(Rules::new(&config.deploy)?));
     let shutdown = Shutdown::default();
     let metrics = Metrics::new(&config.metrics);
     let traces = Traces::new(&config.telemetry, &metrics)?;
@@ -126,10 +129,9 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     databases.migrate(apply).await?;
     let store = Store::new(databases.gateway().clone());
     let shared = Shared {
-        rules: config.deploy.clone(),
+        rules: Arc::clone(&rules),
         engine: engine.clone(),
         store: store.clone(),
-        signatures,
         metrics: metrics.clone(),
     };
     let mut services = Vec::new();
@@ -170,32 +172,45 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let (admin_listener, admin_addr) = listen(config.admin.listen).await?;
     let tls = encryption("server.tls", config.server.tls.as_ref(), &shutdown)?;
     let admin_tls = encryption("admin.tls", config.admin.tls.as_ref(), &shutdown)?;
-    let limits = Arc::new(config.server);
-    let gateway = Gateway::new(
+    let limits = Arc::new(ArcSwap::from_pointee(config.server.clone()));
+    let gateway = Arc::new(Gateway::new(
         Mounts::new(services.iter().cloned()),
         verifier,
-        Arc::clone(&limits),
+        limits.load_full(),
         shutdown.clone(),
         metrics.clone(),
         gateway::Telemetry {
             access: config.log.access,
             traces: traces.clone(),
         },
-    );
+    ));
     shutdown.spawn(server::serve(
         listener,
         tls.clone(),
-        Arc::new(gateway),
+        Arc::clone(&gateway),
         Arc::clone(&limits),
         shutdown.clone(),
     ));
     shutdown.spawn(deployment::watch(
         services.clone(),
         store,
-        config.deploy.follow_interval,
+        Arc::clone(&rules),
         shutdown.clone(),
     ));
-    let api = Api::new(services, &config.admin, &config.deploy);
+    let token = Arc::new(Token::new(&config.admin.token));
+    let certificates = [("server.tls", &tls), ("admin.tls", &admin_tls)];
+    let certificates = certificates
+        .into_iter()
+        .filter_map(|(section, tls)| Some((section, Arc::clone(tls.as_ref()?))));
+    let parts = reload::Parts {
+        gateway,
+        limits: Arc::clone(&limits),
+        rules: Arc::clone(&rules),
+        token: Arc::clone(&token),
+        tls: certificates.collect(),
+    };
+    let reloader = Arc::new(Reloader::new(config, parts));
+    let api = Api::new(services, token, rules, Arc::clone(&reloader));
     // Probes must answer while the process drains, so this listener ends with it.
     let admin_shutdown = Shutdown::default();
     admin_shutdown.spawn(server::serve(
@@ -210,7 +225,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         admin_addr,
         tls,
         admin_tls,
-        drain: limits.drain_timeout,
+        limits,
+        reloader,
         shutdown,
         admin_shutdown,
         databases,
@@ -276,7 +292,8 @@ pub struct Running {
     admin_addr: SocketAddr,
     tls: Option<Arc<Tls>>,
     admin_tls: Option<Arc<Tls>>,
-    drain: Duration,
+    limits: Arc<ArcSwap<config::Server>>,
+    reloader: Arc<Reloader>,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
     databases: Databases,
@@ -324,11 +341,21 @@ impl Running {
         Ok(changed)
     }
 
+    /// Reads the configuration again, and takes what of it can change while requests are
+    /// served; see [`Reloader::reload`].
+    ///
+    /// # Errors
+    /// The first thing that is wrong. Nothing has changed then.
+    pub async fn reload(&self) -> Result<Reloaded, reload::ReloadError> {
+        self.reloader.reload().await
+    }
+
     /// Takes no new requests, lets those in flight finish for the drain time, cuts the
     /// rest. True when nothing was cut. Boxed as [`start`] is.
     pub fn stop(self) -> BoxFuture<'static, bool> {
         Box::pin(async move {
-            let clean = self.shutdown.run(self.drain).await;
+            let drain = self.limits.load().drain_timeout;
+            let clean = self.shutdown.run(drain).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
             self.traces.shutdown().await;
             self.databases.close().await;

@@ -13,6 +13,7 @@
 pub mod command;
 pub mod database;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod token;
 pub mod versions;

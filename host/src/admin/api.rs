@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -13,11 +14,13 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::config;
+use super::Token;
 use crate::deployment::{
-    Actor, Band, Canary, ChangeError, New, Report, Service, StoreError, WHOLE,
+    Actor, Band, Canary, ChangeError, New, Report, Rules, Service, StoreError, WHOLE,
 };
 use crate::error::JSON;
+use crate::migrate;
+use crate::reload::Reloader;
 use crate::server::Body;
 
 /// The document of the API.
@@ -36,8 +39,9 @@ const MOST_NAME: usize = 64;
 #[derive(Debug)]
 pub struct Api {
     services: Vec<Arc<Service>>,
-    token: [u8; 32],
-    max_bytes: usize,
+    token: Arc<Token>,
+    rules: Arc<ArcSwap<Rules>>,
+    reloader: Arc<Reloader>,
 }
 
 /// An answer that is not the one that was asked for.
@@ -99,13 +103,15 @@ impl Api {
     #[must_use]
     pub fn new(
         services: Vec<Arc<Service>>,
-        admin: &config::Admin,
-        deploy: &config::Deploy,
+        token: Arc<Token>,
+        rules: Arc<ArcSwap<Rules>>,
+        reloader: Arc<Reloader>,
     ) -> Self {
         Self {
             services,
-            token: Sha256::digest(admin.token.0.as_bytes()).into(),
-            max_bytes: deploy.max_bytes,
+            token,
+            rules,
+            reloader,
         }
     }
 
@@ -122,6 +128,11 @@ impl Api {
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(hyper::header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 hyper::header::WWW_AUTHENTICATE,
@@ -176,6 +187,8 @@ impl Api {
                 let (draining, ended) = self.service(name)?.drains();
                 Ok(ok(json!({ "draining": draining, "ended": ended })))
             }
+            ["v1", "reload"] if is(Method::POST) => self.reload().await,
+            ["v1", "reload"] => Err(Refusal::method("POST")),
             ["v1", "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
                 Err(Refusal::method("GET"))
             }
@@ -186,16 +199,15 @@ impl Api {
         }
     }
 
-    /// Compared by their hashes, so that the time tells nothing of the token.
     fn authenticate(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let given = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| <[u8; 32]>::from(Sha256::digest(token.trim().as_bytes())));
+            .map(|(_, token)| token.trim());
         match given {
-            Some(given) if given == self.token => Ok(()),
+            Some(given) if self.token.is(given) => Ok(()),
             _ => Err(Refusal::new(
                 StatusCode::UNAUTHORIZED,
                 "the operator's token is missing or wrong",
@@ -225,6 +237,22 @@ impl Api {
         Ok(Value::Array(all))
     }
 
+    /// A reload that was begun goes to its end whatever becomes of the connection.
+    async fn reload(&self) -> Result<(StatusCode, Value), Refusal> {
+        let reloader = Arc::clone(&self.reloader);
+        match tokio::spawn(async move { reloader.reload().await }).await {
+            Ok(Ok(reloaded)) => Ok(ok(json!(reloaded))),
+            Ok(Err(error)) => Err(Refusal::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                error.to_string(),
+            )),
+            Err(_) => Err(Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the reload failed; see the log",
+            )),
+        }
+    }
+
     async fn deploy(
         &self,
         service: Arc<Service>,
@@ -236,7 +264,7 @@ impl Api {
             .headers()
             .get("signature")
             .map(|value| value.as_bytes().to_vec());
-        let component = body(request, self.max_bytes).await?;
+        let component = body(request, self.rules.load().deploy.max_bytes).await?;
         if let Some(wanted) = &wishes.digest {
             let digest = hex::encode(Sha256::digest(&component));
             if wanted.trim_start_matches("sha256:") != digest {
@@ -507,12 +535,13 @@ impl From<ChangeError> for Refusal {
             ChangeError::NoVersion { .. } => S::NOT_FOUND,
             ChangeError::Conflict(_)
             | ChangeError::Store(StoreError::Changed | StoreError::Taken { .. }) => S::CONFLICT,
+            ChangeError::Store(StoreError::Database(_))
+            | ChangeError::Migrate(migrate::Error::Database(_)) => S::SERVICE_UNAVAILABLE,
             ChangeError::Refused(_)
             | ChangeError::Load(_)
             | ChangeError::Start(_)
             | ChangeError::Signature(_)
             | ChangeError::Migrate(_) => S::UNPROCESSABLE_ENTITY,
-            ChangeError::Store(StoreError::Database(_)) => S::SERVICE_UNAVAILABLE,
             ChangeError::Store(StoreError::Damaged(_)) | ChangeError::Compile(_) => {
                 S::INTERNAL_SERVER_ERROR
             }

@@ -2,6 +2,7 @@
 
 mod api;
 mod health;
+mod token;
 
 use std::net::SocketAddr;
 
@@ -14,6 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 pub use api::{Activate, Api, RollBack};
 pub use health::Health;
 use health::Report;
+pub use token::Token;
 
 use crate::error::{Cause, JSON};
 use crate::server::{Body, Handler};

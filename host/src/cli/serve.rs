@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::exit::{Exit, Failed};
-use super::signals::Signals;
+use super::signals::{Signals, Wish};
 use super::{Source, block_on, plugin_file, print};
 use crate::{Running, telemetry};
 
@@ -14,7 +14,9 @@ use crate::{Running, telemetry};
     Without any configuration: SQLite and a generated signing secret in ./data, on \
     127.0.0.1:3000, no plugin. When ready, the first line on standard output is \
     `listening on http://ADDR`, the second `admin on http://ADDR`. A signal lets the \
-    requests in flight finish; a second one does not wait for them.")]
+    requests in flight finish; a second one does not wait for them. SIGHUP reads the \
+    configuration again and takes what can change without a restart; a wrong one changes \
+    nothing.")]
 pub(super) struct Serve {
     #[command(flatten)]
     source: Source,
@@ -56,7 +58,7 @@ impl Serve {
         }
         block_on(async {
             // Before the start, so that a signal during it is not lost.
-            let mut signals = Signals::new()?;
+            let mut signals = Signals::with_hangup()?;
             let running = tokio::select! {
                 running = crate::start(config) => running?,
                 () = signals.next() => return Ok(()),
@@ -66,9 +68,16 @@ impl Serve {
                 running.base(),
                 running.admin_base()
             ))?;
-            signals.next().await;
+            until_ended(&running, &mut signals).await;
             stop(running, signals).await
         })
+    }
+}
+
+/// Reads the configuration again whenever that is asked for. What comes of it is logged.
+async fn until_ended(running: &Running, signals: &mut Signals) {
+    while let Wish::Reload = signals.wish().await {
+        drop(running.reload().await);
     }
 }
 

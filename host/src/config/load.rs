@@ -13,8 +13,8 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Auth, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Plugin, Server,
-    Telemetry,
+    Admin, Auth, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin, Plugin,
+    Server, Telemetry,
 };
 use super::{
     check, database_url, file, installer, key_sources, keys, original, own_database, secret,
@@ -122,6 +122,8 @@ impl Draft {
         check::together(&mut config, &layers)?;
         tls::check(&config, &layers)?;
         key_sources::check(&mut config, &layers)?;
+        let file = file.map(Path::to_owned);
+        config.origin = Origin::new(file, env.clone(), flags.clone(), &layers);
         Ok(Self { config, layers })
     }
 
@@ -265,6 +267,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         telemetry: tree.telemetry,
         installer: Installer::default(),
         warnings: Vec::new(),
+        origin: Origin::default(),
     })
 }
 

@@ -32,6 +32,7 @@ mod keys;
 mod kind;
 mod layers;
 mod load;
+mod origin;
 mod original;
 mod own_database;
 mod print;
@@ -49,6 +50,7 @@ pub use grants::{GRANTS, Grants};
 pub use installer::Installer;
 pub use kind::{Item, Kind};
 pub use load::Draft;
+pub use origin::Origin;
 pub use print::defaults;
 pub use secret::{SECRET_FILE, TOKEN_FILE};
 pub(crate) use settings::is_plugin_name;
@@ -83,6 +85,8 @@ pub struct Config {
     pub installer: Installer,
     /// What the operator should know but what stops nothing; logged once at the start.
     pub warnings: Vec<String>,
+    /// Where all of this was read from.
+    pub origin: Origin,
 }
 
 /// The public listener and its limits.
@@ -430,7 +434,7 @@ pub struct Refresh {
 }
 
 /// One verification key. Its algorithm is fixed here, never taken from a token.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     /// The `kid` that a token must name to be tried against this key. Unset: any.
     pub id: Option<String>,

@@ -126,10 +126,15 @@ pub(super) async fn migrations(
     database: &Database,
     owner: &str,
     migrations: &[Migration],
-) {
+) -> Result<(), migrate::Error> {
     let outlook = match migrate::outlook(database, owner, migrations).await {
         Ok(outlook) => outlook,
-        Err(error) => return report.refused.push(error.to_string()),
+        // That says nothing of the version.
+        Err(error @ migrate::Error::Database(_)) => return Err(error),
+        Err(error) => {
+            report.refused.push(error.to_string());
+            return Ok(());
+        }
     };
     let mut contracts: Option<u32> = None;
     for (migration, phase) in outlook {
@@ -149,6 +154,7 @@ pub(super) async fn migrations(
             statements: cut(migration.statements),
         });
     }
+    Ok(())
 }
 
 fn word(phase: Phase) -> &'static str {

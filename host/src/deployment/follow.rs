@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use super::canary::{Canary, Verdict, WHOLE};
 use super::service::Service;
+use super::signature::Rules;
 use super::store::{Actor, Pointer, Store, now};
 use crate::lifecycle::Shutdown;
 
@@ -16,10 +19,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub async fn watch(
     services: Vec<Arc<Service>>,
     store: Store,
-    interval: Duration,
+    rules: Arc<ArcSwap<Rules>>,
     shutdown: Shutdown,
 ) {
-    let mut pause = interval;
+    let interval = || rules.load().deploy.follow_interval;
+    let mut pause = interval();
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -30,8 +34,8 @@ pub async fn watch(
             judge(service).await;
         }
         pause = match followed {
-            true => interval,
-            false => (pause * 2).min(LONGEST_PAUSE.max(interval)),
+            true => interval(),
+            false => (pause * 2).min(LONGEST_PAUSE.max(interval())),
         };
     }
 }

@@ -17,5 +17,5 @@ pub use canary::{Band, Canary, Verdict, WHOLE};
 pub use check::{Imports, Pending, Report, Routes, Smoke};
 pub use follow::watch;
 pub use service::{ChangeError, Ended, Figures, Finishing, New, Service, Shared};
-pub use signature::{SignatureError, Signatures, Signed};
+pub use signature::{Rules, SignatureError, Signatures, Signed};
 pub use store::{Actor, Change, Deployment, Pointer, Store, StoreError};

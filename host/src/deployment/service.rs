@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::canary::{Canary, WHOLE};
 use super::check::{self, Imports, Report};
-use super::signature::{SignatureError, Signatures};
+use super::signature::{Rules, SignatureError};
 use super::store::{Actor, Change, Deployment, Pointer, Store, StoreError, now};
 use crate::capability::audit::Outcome;
 use crate::capability::sql::Database;
@@ -29,11 +29,10 @@ const REMEMBERED: usize = 20;
 pub struct Service {
     name: String,
     config: config::Plugin,
-    rules: config::Deploy,
+    rules: Arc<ArcSwap<Rules>>,
     engine: Engine,
     database: Database,
     store: Store,
-    signatures: Arc<Signatures>,
     metrics: Metrics,
     turnstile: Arc<Turnstile>,
     live: ArcSwapOption<Live>,
@@ -45,14 +44,12 @@ pub struct Service {
 /// What the plugins of a gateway have in common.
 #[derive(Clone)]
 pub struct Shared {
-    /// How versions take over from each other.
-    pub rules: config::Deploy,
+    /// How versions take over from each other, now.
+    pub rules: Arc<ArcSwap<Rules>>,
     /// What compiles and runs them.
     pub engine: Engine,
     /// Where they are kept.
     pub store: Store,
-    /// Whose signatures are good.
-    pub signatures: Arc<Signatures>,
     /// Where they are measured.
     pub metrics: Metrics,
 }
@@ -194,7 +191,6 @@ impl Service {
             engine: shared.engine,
             database,
             store: shared.store,
-            signatures: shared.signatures,
             metrics: shared.metrics,
             live: ArcSwapOption::empty(),
             changes: tokio::sync::Mutex::new(()),
@@ -312,8 +308,12 @@ impl Service {
         // Before its migrations: one that is refused leaves nothing behind.
         file.granted(&self.engine, &self.name, &self.config.grants)?;
         let actor = Actor::gateway("start");
-        let signed = self.signatures.check(file.bytes(), signature)?;
+        let rules = self.rules.load_full();
+        let signed = rules.signatures.check(file.bytes(), signature)?;
         let migrations = self.migrations(&file).await?;
+        // Before they run: a gateway that dies in between must find that they fit the
+        // version which serves still.
+        migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         migrate::at_start(&self.database, &self.name, &migrations, apply).await?;
         let deployment = match known {
             Some(known) => known,
@@ -324,7 +324,6 @@ impl Service {
                 self.add_under_a_free_name(new, &file, &actor).await?
             }
         };
-        migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         let running = self.run(&deployment, &file, 1).await?;
         let next = Pointer {
             revision: 0,
@@ -446,7 +445,8 @@ impl Service {
         actor: &Actor,
     ) -> Result<(Deployment, Report), ChangeError> {
         let begun = Instant::now();
-        let signed = self
+        let rules = self.rules.load_full();
+        let signed = rules
             .signatures
             .check(&component, wanted.signature.as_deref())?;
         let loaded = self.compile(component).await?;
@@ -636,12 +636,13 @@ impl Service {
     /// The versions that finish what they began, and the last that did.
     #[must_use]
     pub fn drains(&self) -> (Vec<Finishing>, Vec<Ended>) {
+        let limit = millis(self.rules.load().deploy.drain_timeout);
         let ends = self.ends.lock();
         let finishing = ends.draining.iter().map(|one| Finishing {
             version: one.version.identity().version.clone(),
             in_flight: one.version.in_flight(),
             for_millis: millis(one.since.elapsed()),
-            limit_millis: millis(self.rules.drain_timeout),
+            limit_millis: limit,
         });
         (finishing.collect(), ends.ended.clone())
     }
@@ -667,11 +668,12 @@ impl Service {
         }
         let live = self.live();
         if !dry_run {
+            // As in `open`.
+            migrate::note_expansions(&self.database, &self.name, &migrations).await?;
             match live {
                 Some(_) => migrate::expand(&self.database, &self.name, &migrations).await?,
                 None => migrate::run(&self.database, &self.name, &migrations).await?,
             };
-            migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         }
         // As many as the version has that it takes over from: its first requests must not
         // all wait for an instance.
@@ -679,7 +681,8 @@ impl Service {
         let running = self.run(deployment, loaded, warm.max(1)).await?;
         report.warm = running.version.warm();
         let requests = loaded.smoke(&self.engine).await?;
-        check::smoke(report, &running.version, requests, self.rules.check_timeout).await;
+        let limit = self.rules.load().deploy.check_timeout;
+        check::smoke(report, &running.version, requests, limit).await;
         if let Some(live) = &live {
             report.routes = check::routes(&running.version, &live.active.version).await;
         }
@@ -711,7 +714,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let migrations = self.migrations(loaded).await?;
-        check::migrations(report, &self.database, &self.name, &migrations).await;
+        check::migrations(report, &self.database, &self.name, &migrations).await?;
         Ok(migrations)
     }
 
@@ -799,7 +802,7 @@ impl Service {
         version.retire();
         let (ends, limit, plugin) = (
             Arc::clone(&self.ends),
-            self.rules.drain_timeout,
+            self.rules.load().deploy.drain_timeout,
             self.name.clone(),
         );
         let (since, metrics) = (Instant::now(), self.metrics.clone());
@@ -924,7 +927,8 @@ impl Service {
         let component = self.store.component(&deployment.digest).await?;
         // Again: whoever can write the table could have put another one there.
         let signature = deployment.signature.as_deref().map(str::as_bytes);
-        self.signatures.check(&component, signature)?;
+        let rules = self.rules.load_full();
+        rules.signatures.check(&component, signature)?;
         self.compile(component.into()).await
     }
 

@@ -60,6 +60,28 @@ pub struct Signed {
     pub signature: String,
 }
 
+/// How versions take over from each other, and whose are taken.
+#[derive(Debug)]
+pub struct Rules {
+    /// The settings.
+    pub deploy: config::Deploy,
+    /// Whose signatures are good.
+    pub signatures: Signatures,
+}
+
+impl Rules {
+    /// Reads the keys; may block.
+    ///
+    /// # Errors
+    /// [`SignatureError::Key`] or [`SignatureError::NoKeys`].
+    pub fn new(deploy: &config::Deploy) -> Result<Self, SignatureError> {
+        Ok(Self {
+            signatures: Signatures::new(deploy)?,
+            deploy: deploy.clone(),
+        })
+    }
+}
+
 impl Signatures {
     /// Reads the keys.
     ///

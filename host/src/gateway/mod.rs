@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Request, Response};
@@ -45,17 +46,46 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug)]
 pub struct Gateway {
     mounts: Mounts,
-    verifier: Verifier,
+    parts: ArcSwap<Parts>,
+    places: Semaphore,
+    shutdown: Shutdown,
+    metrics: Metrics,
+    traces: Traces,
+}
+
+/// What a reload exchanges, all of it at once: a request has the same from its head to its
+/// answer.
+#[derive(Debug)]
+struct Parts {
+    verifier: Arc<Verifier>,
     proxies: Proxies,
-    rates: Rates,
+    rates: Arc<Rates>,
     security: Security,
     cors: Option<Cors>,
     compressor: Compressor,
     limits: Arc<config::Server>,
-    places: Semaphore,
-    shutdown: Shutdown,
-    metrics: Metrics,
-    telemetry: Telemetry,
+    /// Whether there is a line of the access log.
+    access: bool,
+}
+
+impl Parts {
+    fn new(
+        limits: Arc<config::Server>,
+        verifier: Arc<Verifier>,
+        rates: Arc<Rates>,
+        access: bool,
+    ) -> Self {
+        Self {
+            verifier,
+            rates,
+            proxies: Proxies::new(&limits),
+            security: Security::new(&limits.security),
+            cors: Cors::new(&limits.cors),
+            compressor: Compressor::new(&limits.compression),
+            limits,
+            access,
+        }
+    }
 }
 
 /// What is told of each request, beside the metrics.
@@ -79,39 +109,55 @@ impl Gateway {
         telemetry: Telemetry,
     ) -> Self {
         let places = Semaphore::new(limits.max_requests);
+        let rates = Arc::new(Rates::new(&limits.rate));
+        let parts = Parts::new(limits, Arc::new(verifier), rates, telemetry.access);
         Self {
             mounts,
-            verifier,
-            proxies: Proxies::new(&limits),
-            rates: Rates::new(&limits.rate),
-            security: Security::new(&limits.security),
-            cors: Cors::new(&limits.cors),
-            compressor: Compressor::new(&limits.compression),
-            limits,
+            parts: ArcSwap::from_pointee(parts),
             places,
             shutdown,
             metrics,
-            telemetry,
+            traces: telemetry.traces,
         }
+    }
+
+    /// Answers requests that begin from now on by other settings. Without a `verifier` the
+    /// one that is in use stays, and so do the counts of the rates unless they are others.
+    pub(crate) fn reconfigure(
+        &self,
+        limits: Arc<config::Server>,
+        verifier: Option<Verifier>,
+        are_rates_new: bool,
+        access: bool,
+    ) {
+        let before = self.parts.load_full();
+        let verifier = verifier.map_or_else(|| Arc::clone(&before.verifier), Arc::new);
+        let rates = match are_rates_new {
+            true => Arc::new(Rates::new(&limits.rate)),
+            false => Arc::clone(&before.rates),
+        };
+        let parts = Parts::new(limits, verifier, rates, access);
+        self.parts.store(Arc::new(parts));
     }
 
     async fn answer(
         &self,
+        parts: &Parts,
         id: &str,
         mut request: Request<Incoming>,
         address: IpAddr,
         measured: &mut Measured,
     ) -> Result<Response<Body>, Cause> {
-        let _place = self.place().await?;
+        let _place = self.place(&parts.limits).await?;
         // Before the body is read: a bad token costs no more than a head.
         auth::refuse_in_query(request.uri().query())?;
         let tokens = request.headers().get_all(AUTHORIZATION);
-        let claims = self
+        let claims = parts
             .verifier
             .authenticate(tokens.iter().map(HeaderValue::as_bytes))
             .await?;
         measured.asked_by(claims.as_ref());
-        self.rates.caller(claims.as_deref())?;
+        parts.rates.caller(claims.as_deref())?;
         let host = mounts::host(request.uri(), request.headers());
         let (service, path) = self
             .mounts
@@ -119,7 +165,7 @@ impl Gateway {
             .ok_or(Cause::NotFound)?;
         let path = path.to_owned();
         let method = request.method().clone();
-        let wishes = self.compressor.wishes(request.headers())?;
+        let wishes = parts.compressor.wishes(request.headers())?;
         if wishes.is_some() {
             etag::restore(request.headers_mut());
         }
@@ -131,7 +177,7 @@ impl Gateway {
             path,
             claims,
             service.config(),
-            &self.limits,
+            &parts.limits,
             measured.trace(),
         )
         .await?;
@@ -162,16 +208,22 @@ impl Gateway {
             tracing::error!(request = id, plugin = identity.name, version = identity.version, %cause, "malformed answer");
         })?;
         if let Some(wishes) = wishes {
-            self.compressor.apply(&wishes, &mut response).await;
+            parts.compressor.apply(&wishes, &mut response).await;
         }
         Ok(exchange::finish(response, &method))
     }
 
     /// What is told of a request at its end.
-    fn begin(&self, id: &str, request: &Request<Incoming>, peer: SocketAddr) -> Measured {
+    fn begin(
+        &self,
+        parts: &Parts,
+        id: &str,
+        request: &Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Measured {
         let (method, path) = (request.method(), request.uri().path());
         let mut measured = self.metrics.request(method);
-        if self.telemetry.access {
+        if parts.access {
             measured.logged(Line {
                 id: id.to_owned(),
                 method: method.clone(),
@@ -181,7 +233,7 @@ impl Gateway {
                 bytes: None,
             });
         }
-        let span = self.telemetry.traces.request(&Head {
+        let span = self.traces.request(&Head {
             id,
             method: method.as_str(),
             path,
@@ -193,16 +245,16 @@ impl Gateway {
     }
 
     /// One of the places for requests that are handled at once.
-    async fn place(&self) -> Result<SemaphorePermit<'_>, Cause> {
+    async fn place(&self, limits: &config::Server) -> Result<SemaphorePermit<'_>, Cause> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
         }
         let _waiting =
-            Waiting::enter(self.metrics.waiting(), self.limits.max_queue).ok_or(Cause::Overload)?;
+            Waiting::enter(self.metrics.waiting(), limits.max_queue).ok_or(Cause::Overload)?;
         let since = Instant::now();
         let place = tokio::select! {
             place = self.places.acquire() => place.map_err(|_| Cause::ShuttingDown),
-            () = tokio::time::sleep(self.limits.queue_timeout) => Err(Cause::Overload),
+            () = tokio::time::sleep(limits.queue_timeout) => Err(Cause::Overload),
             () = self.shutdown.soft() => Err(Cause::ShuttingDown),
         };
         self.metrics.waited(since.elapsed());
@@ -212,19 +264,23 @@ impl Gateway {
 
 impl Handler for Gateway {
     async fn handle(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let client = self.proxies.client(peer.ip(), request.headers_mut());
+        let parts = self.parts.load_full();
+        let client = parts.proxies.client(peer.ip(), request.headers_mut());
         let address = client.address;
         let id = Uuid::now_v7().to_string();
         let method = request.method().clone();
-        let mut measured = self.begin(&id, &request, SocketAddr::new(address, peer.port()));
-        let cors = self.cors.as_ref();
+        let mut measured = self.begin(&parts, &id, &request, SocketAddr::new(address, peer.port()));
+        let cors = parts.cors.as_ref();
         let origin = cors.and_then(|_| request.headers().get(ORIGIN).cloned());
         let preflight = cors.and_then(|cors| cors.preflight(&request));
         // First of all: who asks too often is to cost nothing.
-        let answer = match (self.rates.address(address), preflight) {
+        let answer = match (parts.rates.address(address), preflight) {
             (Err(cause), _) => Err(cause),
             (Ok(()), Some(response)) => Ok(response),
-            (Ok(()), None) => self.answer(&id, request, address, &mut measured).await,
+            (Ok(()), None) => {
+                self.answer(&parts, &id, request, address, &mut measured)
+                    .await
+            }
         };
         let mut response = answer.unwrap_or_else(|cause| {
             self.metrics.refused(cause.kind());
@@ -236,7 +292,9 @@ impl Handler for Gateway {
             cors.mark(origin, response.headers_mut());
         }
         measured.answered(response.status(), response.body().size_hint().exact());
-        self.security.mark(client.is_secure, response.headers_mut());
+        parts
+            .security
+            .mark(client.is_secure, response.headers_mut());
         tracing::debug!(request = id, client = %address, %method, status = response.status().as_u16(), "answered");
         if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
             response.headers_mut().insert(REQUEST_ID, id);

@@ -171,7 +171,8 @@ pub async fn outlook(
     Ok(migrations.iter().cloned().zip(phases).skip(first).collect())
 }
 
-/// Notes which of a plugin's migrations only add.
+/// Notes which of a plugin's migrations only add. Before they run: a note of one that never
+/// ran says nothing, while one that ran without a note keeps older versions from starting.
 ///
 /// # Errors
 /// See [`Error`].

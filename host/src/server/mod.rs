@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,15 +43,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until the shutdown begins, and speaks TLS on them if given.
 ///
-/// The loop never awaits a peer, and no peer can end it.
+/// The loop never awaits a peer, and no peer can end it. A connection keeps the `limits`
+/// that it began with.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
     handler: Arc<H>,
-    limits: Arc<config::Server>,
+    limits: Arc<ArcSwap<config::Server>>,
     shutdown: Shutdown,
 ) {
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let places = Arc::new(Semaphore::new(limits.load().max_connections));
     loop {
         let place = tokio::select! {
             () = shutdown.soft() => return,
@@ -70,7 +72,7 @@ pub async fn serve<H: Handler>(
             },
         };
         prepare(&stream);
-        let (handler, limits) = (Arc::clone(&handler), Arc::clone(&limits));
+        let (handler, limits) = (Arc::clone(&handler), limits.load_full());
         let (tls, ending) = (tls.clone(), shutdown.clone());
         let counted = handler.connected();
         shutdown.spawn(async move {

@@ -6,5 +6,6 @@ pub mod metrics;
 pub mod traces;
 
 pub use logs::{TelemetryError, init};
+pub(crate) use logs::{filter, set_filter};
 pub use metrics::{Metrics, Swaps, Version};
 pub use traces::{TraceError, Traces};

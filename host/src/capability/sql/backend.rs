@@ -104,6 +104,13 @@ impl Failure {
         Self::clean(Error::Other)
     }
 
+    /// There is no room left, or the disk fails. Reads may go on, and so may writes once
+    /// there is room: the client is told to try again.
+    pub(super) fn full(cause: &dyn sqlx::error::DatabaseError) -> Self {
+        tracing::error!(error = %cause, "the database can't write");
+        Self::clean(Error::Unavailable)
+    }
+
     /// The database is going away.
     pub(super) fn leaving(cause: &dyn sqlx::error::DatabaseError) -> Self {
         tracing::warn!(error = %cause, "the database ended a connection");

@@ -272,6 +272,8 @@ fn answer(cause: &MySqlDatabaseError) -> Failure {
         1205 | 1213 | 1020 => Error::Conflict,
         // Our time limit, or a KILL QUERY.
         1317 | 1969 | 3024 => Error::Timeout,
+        // Error writing a file, disk full, table full.
+        1026 | 1021 | 1114 => return Failure::full(cause),
         // Longer than max_allowed_packet; the server hangs up.
         1153 => return Failure::lost(Error::TooLarge),
         // Too many connections, shutdown, killed, or a table that changed under a

@@ -272,10 +272,32 @@ fn answer(cause: &dyn DatabaseError) -> Failure {
         (5 | 6, _) => Error::Conflict,
         // INTERRUPT: our deadline.
         (9, _) => Error::Timeout,
+        // FULL, and IOERR, which is what a quota or a limit on the size of files looks like.
+        (13 | 10, _) => return Failure::full(cause),
         // TOOBIG.
         (18, _) => Error::TooLarge,
         // ERROR, MISMATCH, RANGE, and DATATYPE of a strict table.
         (1 | 20 | 25, _) | (_, 3091) => Error::InvalidStatement(cause.message().to_owned()),
         _ => return Failure::other(cause),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_is_no_fault_of_the_statement() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        for sql in ["PRAGMA max_page_count = 4", "CREATE TABLE t (x BLOB)"] {
+            connection.execute(sql).await.unwrap();
+        }
+        let error = connection
+            .execute("INSERT INTO t VALUES (zeroblob(100000))")
+            .await
+            .unwrap_err();
+        let failure = failure(&error);
+        assert!(matches!(failure.error, Error::Unavailable), "{error}");
+        assert!(!failure.lost);
+    }
 }
