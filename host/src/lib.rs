@@ -191,11 +191,11 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     ));
     shutdown.spawn(deployment::watch(
         services.clone(),
-        store,
+        store.clone(),
         config.deploy.follow_interval,
         shutdown.clone(),
     ));
-    let api = Api::new(services, &config.admin, &config.deploy);
+    let api = Api::new(services, store, &config.admin, &config.deploy);
     // Probes must answer while the process drains, so this listener ends with it.
     let admin_shutdown = Shutdown::default();
     admin_shutdown.spawn(server::serve(

@@ -6,16 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::trail::Page;
 use crate::config;
 use crate::deployment::{
-    Actor, Band, Canary, ChangeError, New, Report, Service, StoreError, WHOLE,
+    Actor, Band, Canary, ChangeError, New, Report, Service, Store, StoreError, WHOLE,
 };
 use crate::error::JSON;
 use crate::server::Body;
@@ -36,6 +39,7 @@ const MOST_NAME: usize = 64;
 #[derive(Debug)]
 pub struct Api {
     services: Vec<Arc<Service>>,
+    store: Store,
     token: [u8; 32],
     max_bytes: usize,
 }
@@ -95,15 +99,17 @@ struct Wishes {
 }
 
 impl Api {
-    /// The API of these plugins.
+    /// The API of these plugins, whose versions `store` has.
     #[must_use]
     pub fn new(
         services: Vec<Arc<Service>>,
+        store: Store,
         admin: &config::Admin,
         deploy: &config::Deploy,
     ) -> Self {
         Self {
             services,
+            store,
             token: Sha256::digest(admin.token.0.as_bytes()).into(),
             max_bytes: deploy.max_bytes,
         }
@@ -122,6 +128,9 @@ impl Api {
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 hyper::header::WWW_AUTHENTICATE,
@@ -143,6 +152,14 @@ impl Api {
         let method = request.method().clone();
         let is = |wanted: Method| method == wanted;
         match segments.as_slice() {
+            ["v1", "audit"] if is(Method::GET) => {
+                let query = request.uri().query().unwrap_or_default();
+                let page = Page::asked(query).map_err(Refusal::bad)?;
+                Ok(ok(page
+                    .read(&self.store)
+                    .await
+                    .map_err(ChangeError::Store)?))
+            }
             ["v1", "plugins"] if is(Method::GET) => Ok(ok(self.plugins().await?)),
             ["v1", "plugins", name] if is(Method::GET) => {
                 Ok(ok(described(self.service(name)?).await?))
@@ -176,7 +193,7 @@ impl Api {
                 let (draining, ended) = self.service(name)?.drains();
                 Ok(ok(json!({ "draining": draining, "ended": ended })))
             }
-            ["v1", "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
+            ["v1", "audit" | "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
                 Err(Refusal::method("GET"))
             }
             ["v1", "plugins", _, "versions"] => Err(Refusal::method("GET, POST")),

@@ -13,6 +13,9 @@ use crate::capability::sql::{Database, Transaction};
 use crate::config::SqlLimits;
 use crate::contract::sql::{self, Dialect, Kind, Value};
 
+/// What the entries of the record on plugins are about.
+pub(super) const ENTITY: &str = "plugin";
+
 /// Bytes of one part of a component: below what any of the databases takes in a statement
 /// as it is delivered.
 const PART: usize = 512 * 1024;
@@ -127,6 +130,10 @@ impl Store {
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Adds a version with its component, or finds that it is there already under this or
@@ -524,7 +531,7 @@ fn pointer_of(row: Vec<Value>) -> Result<Pointer, StoreError> {
 fn entry(action: &str, plugin: &str, outcome: Outcome, details: &serde_json::Value) -> Entry {
     Entry {
         action: action.to_owned(),
-        entity: "plugin".to_owned(),
+        entity: ENTITY.to_owned(),
         entity_id: plugin.to_owned(),
         outcome,
         details: Some(details.to_string()),

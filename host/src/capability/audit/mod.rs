@@ -7,6 +7,7 @@
 //! copies of the heads elsewhere if that matters.
 
 mod chain;
+mod history;
 mod verify;
 mod view;
 
@@ -19,6 +20,7 @@ use crate::contract::sql::{self, Dialect, Kind, Value};
 use chain::{Hash, Row, chain_of};
 
 pub use crate::contract::audit::{Entry, Outcome};
+pub use history::{Place, Recorded, history};
 pub use verify::{Fault, Report, What, verify};
 pub use view::{Audit, View};
 
