@@ -14,7 +14,7 @@ impl Store {
         before: Option<Place>,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let entries = audit::history(self.database(), super::store::ENTITY, before, limit).await;
+        let entries = audit::history(self.database(), audit::OWN, before, limit).await;
         Ok(entries?)
     }
 }

@@ -13,9 +13,6 @@ use crate::capability::sql::{Database, Transaction};
 use crate::config::SqlLimits;
 use crate::contract::sql::{self, Dialect, Kind, Value};
 
-/// What the entries of the record on plugins are about.
-pub(super) const ENTITY: &str = "plugin";
-
 /// Bytes of one part of a component: below what any of the databases takes in a statement
 /// as it is delivered.
 const PART: usize = 512 * 1024;
@@ -531,7 +528,7 @@ fn pointer_of(row: Vec<Value>) -> Result<Pointer, StoreError> {
 fn entry(action: &str, plugin: &str, outcome: Outcome, details: &serde_json::Value) -> Entry {
     Entry {
         action: action.to_owned(),
-        entity: ENTITY.to_owned(),
+        entity: audit::OWN.to_owned(),
         entity_id: plugin.to_owned(),
         outcome,
         details: Some(details.to_string()),

@@ -27,6 +27,10 @@ pub use view::{Audit, View};
 /// Entries of one transaction at most.
 const MAX_ENTRIES: usize = 100;
 
+/// What entries on the gateway's own doings are about: versions that were deployed, and
+/// which of them serves.
+pub const OWN: &str = "plugin";
+
 /// What the host adds to every entry; a plugin can't forge it.
 #[derive(Debug, Clone, Default)]
 pub struct Stamp {
@@ -122,6 +126,19 @@ impl Pending {
         let sql = "UPDATE gateway_audit_heads SET seq = ?, hash = ? WHERE chain = ?";
         transaction.execute_own(sql, params).await?;
         Ok(())
+    }
+}
+
+/// What a plugin may not record: operators would read of changes that nobody made.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn permitted(entry: &Entry) -> Result<(), String> {
+    match entry.entity == OWN {
+        true => Err(format!(
+            "audit: entity must not be {OWN}, which is for the gateway's own entries"
+        )),
+        false => Ok(()),
     }
 }
 
