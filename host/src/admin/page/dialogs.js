@@ -9,7 +9,7 @@ const UPLOAD = 300_000;
 
 /** A dialog with a place for its outcome, and a button that does it. */
 class Question {
-  #outcome = make("div", { role: "status" });
+  #outcome = make("div", { className: "outcome", role: "status" });
   #content;
   #act;
   #close = make("button", { type: "button", className: "second", textContent: "Cancel" });
@@ -51,9 +51,9 @@ class Question {
     } catch (refusal) {
       const message = refusal instanceof Gone
         ? `${refusal.message} Whether it happened, the versions will tell.` : refusal.message;
-      this.#outcome.replaceChildren(
-        make("p", { className: "bad", textContent: message }),
-        ...(refusal.report ? [report(refusal.report)] : []));
+      // The report says the same, and more.
+      this.#outcome.replaceChildren(refusal.report
+        ? report(refusal.report) : make("p", { className: "bad", textContent: message }));
       return null;
     } finally {
       this.#busy(false);

@@ -49,6 +49,10 @@ export function number(value) {
   return numbers[digits].format(value);
 }
 
+export function counted(count, one, more) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
+}
+
 export function percent(share) {
   return `${number(share)} %`;
 }

@@ -20,8 +20,13 @@ let asked = 0;
 let session = 0;
 const trail = new Trail(byId("trail"), trouble);
 
+/** Only what is new is written: it is read aloud each time. */
+function say(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
 function notice(text) {
-  byId("notice").textContent = text;
+  say("notice", text);
   byId("notice").hidden = !text;
 }
 
@@ -34,7 +39,7 @@ function enter() {
   byId("sign-in").hidden = true;
   byId("signed-in").hidden = byId("sign-out").hidden = false;
   notice("");
-  byId("state").textContent = "Asking the gateway …";
+  say("state", "Asking the gateway …");
   ask(session);
 }
 
@@ -45,7 +50,7 @@ function leave(text) {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   byId("signed-in").hidden = byId("sign-out").hidden = true;
   byId("sign-in").hidden = false;
-  byId("state").textContent = "";
+  say("state", "");
   notice(text);
   byId("token").value = "";
   byId("token").focus();
@@ -59,7 +64,7 @@ async function ask(mine) {
     if (mine !== session) return;
     notice("");
     document.body.classList.remove("stale");
-    byId("state").textContent = "Connected";
+    say("state", "Connected");
   } catch (cause) {
     if (mine !== session) return;
     trouble(cause);
@@ -74,7 +79,7 @@ function trouble(cause) {
     return;
   }
   document.body.classList.add("stale");
-  byId("state").textContent = "Not connected";
+  say("state", "Not connected");
   notice(cause instanceof Refused
     ? `The gateway says: ${cause.message}. Asking again …`
     : `${cause.message} Asking again …`);

@@ -3,7 +3,7 @@
 import { call, plugin as at } from "./api.js";
 import { Charts, History } from "./charts.js";
 import { activate, deploy, remove, rollBack } from "./dialogs.js";
-import { bytes, duration, make, percent, table, time } from "./dom.js";
+import { bytes, counted, duration, make, percent, table, time } from "./dom.js";
 
 /** Drains that ended, of which the page tells. */
 const ENDED = 5;
@@ -72,7 +72,7 @@ export class PluginView {
     this.#legend.replaceChildren(...serving.map(({ version, percent: share, requests, failures }) => {
       const plan = pointer?.canary?.version === version ? ` ${canaryWords(pointer.canary)}` : "";
       return make("li", {}, make("span", { className: `swatch ${this.#history.colour(version)}` }),
-        `${version}: ${percent(share)}, ${requests.toLocaleString("en")} requests, `
+        `${version}: ${percent(share)}, ${counted(requests, "request", "requests")}, `
         + `${failures.toLocaleString("en")} failed.${plan}`);
     }));
   }
@@ -136,9 +136,8 @@ function canaryWords(canary) {
 
 function drains({ draining, ended }) {
   const now = draining.map((one) => {
-    const text = `Version ${one.version} finishes ${one.in_flight} `
-      + `${one.in_flight === 1 ? "request" : "requests"}; what is left after `
-      + `${duration(one.limit_millis)} is cut`;
+    const text = `Version ${one.version} finishes ${counted(one.in_flight, "request", "requests")}; `
+      + `what is left after ${duration(one.limit_millis)} is cut`;
     return make("div", { className: "drain" }, make("p", { textContent: `${text}.` }),
       make("progress", { max: one.limit_millis, value: Math.min(one.for_millis, one.limit_millis), "aria-label": text }));
   });

@@ -28,7 +28,7 @@ function facts(pairs) {
 }
 
 function heading(text) {
-  return make("h4", { textContent: text });
+  return make("h3", { textContent: text });
 }
 
 function quiet(text) {
