@@ -193,7 +193,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     ));
     shutdown.spawn(deployment::watch(
         services.clone(),
-        store,
+        store.clone(),
         Arc::clone(&rules),
         shutdown.clone(),
     ));
@@ -210,7 +210,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         tls: certificates.collect(),
     };
     let reloader = Arc::new(Reloader::new(config, parts));
-    let api = Api::new(services, token, rules, Arc::clone(&reloader));
+    let api = Api::new(services, store, token, rules, Arc::clone(&reloader));
     // Probes must answer while the process drains, so this listener ends with it.
     let admin_shutdown = Shutdown::default();
     admin_shutdown.spawn(server::serve(

@@ -10,6 +10,7 @@
     reason = "the whole crate is test support: a failure here fails the test that asked"
 )]
 
+pub mod browser;
 pub mod command;
 pub mod database;
 pub mod process;

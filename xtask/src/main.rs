@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod chromium;
 mod debian;
 mod dev;
 mod gateway;
@@ -85,7 +86,8 @@ enum Cmd {
     },
     /// Hold the answers of the finished gateway against the OpenAPI document.
     Schemathesis,
-    /// Start throwaway databases, print their URLs, and stop them on Ctrl-C.
+    /// Start throwaway databases, print what the tests are told of them and of the browser,
+    /// and stop them on Ctrl-C.
     Services,
 }
 
@@ -143,6 +145,11 @@ fn command(arguments: Arguments) -> Result<()> {
             for (variable, url) in services.urls() {
                 println!("export {variable}='{url}'");
             }
+            println!(
+                "export {}='{}'",
+                chromium::CHROMIUM,
+                chromium::find()?.display()
+            );
             eprintln!("Ctrl-C stops them.");
             loop {
                 std::thread::park();

@@ -7,7 +7,9 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,8 +17,9 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::Token;
+use super::trail::Page;
 use crate::deployment::{
-    Actor, Band, Canary, ChangeError, New, Report, Rules, Service, StoreError, WHOLE,
+    Actor, Band, Canary, ChangeError, New, Report, Rules, Service, Store, StoreError, WHOLE,
 };
 use crate::error::JSON;
 use crate::migrate;
@@ -39,6 +42,7 @@ const MOST_NAME: usize = 64;
 #[derive(Debug)]
 pub struct Api {
     services: Vec<Arc<Service>>,
+    store: Store,
     token: Arc<Token>,
     rules: Arc<ArcSwap<Rules>>,
     reloader: Arc<Reloader>,
@@ -99,16 +103,18 @@ struct Wishes {
 }
 
 impl Api {
-    /// The API of these plugins.
+    /// The API of these plugins, whose versions `store` has.
     #[must_use]
     pub fn new(
         services: Vec<Arc<Service>>,
+        store: Store,
         token: Arc<Token>,
         rules: Arc<ArcSwap<Rules>>,
         reloader: Arc<Reloader>,
     ) -> Self {
         Self {
             services,
+            store,
             token,
             rules,
             reloader,
@@ -133,6 +139,9 @@ impl Api {
                 .headers_mut()
                 .insert(hyper::header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 hyper::header::WWW_AUTHENTICATE,
@@ -154,6 +163,14 @@ impl Api {
         let method = request.method().clone();
         let is = |wanted: Method| method == wanted;
         match segments.as_slice() {
+            ["v1", "audit"] if is(Method::GET) => {
+                let query = request.uri().query().unwrap_or_default();
+                let page = Page::asked(query).map_err(Refusal::bad)?;
+                Ok(ok(page
+                    .read(&self.store)
+                    .await
+                    .map_err(ChangeError::Store)?))
+            }
             ["v1", "plugins"] if is(Method::GET) => Ok(ok(self.plugins().await?)),
             ["v1", "plugins", name] if is(Method::GET) => {
                 Ok(ok(described(self.service(name)?).await?))
@@ -189,7 +206,7 @@ impl Api {
             }
             ["v1", "reload"] if is(Method::POST) => self.reload().await,
             ["v1", "reload"] => Err(Refusal::method("POST")),
-            ["v1", "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
+            ["v1", "audit" | "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
                 Err(Refusal::method("GET"))
             }
             ["v1", "plugins", _, "versions"] => Err(Refusal::method("GET, POST")),

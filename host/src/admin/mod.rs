@@ -2,14 +2,16 @@
 
 mod api;
 mod health;
+mod page;
 mod token;
+mod trail;
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Request, Response, StatusCode};
 
 pub use api::{Activate, Api, RollBack};
@@ -44,7 +46,7 @@ impl Admin {
 
 impl Handler for Admin {
     async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Response<Body> {
-        let (status, kind, body) = match request.uri().path() {
+        let mut response = match request.uri().path() {
             "/healthz" => told(Health::alive()),
             "/readyz" => told(self.health.ready().await),
             path if path == "/openapi.json" || path.starts_with("/v1/") => {
@@ -52,22 +54,30 @@ impl Handler for Admin {
             }
             "/metrics" => {
                 let kind = HeaderValue::from_static(OPEN_METRICS);
-                (StatusCode::OK, kind, self.metrics.encode())
+                text(StatusCode::OK, kind, self.metrics.encode())
             }
-            _ => return Cause::NotFound.into_response(),
+            path => match page::file(path) {
+                Some(file) => file,
+                None => return Cause::NotFound.into_response(),
+            },
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Cause::Method("GET, HEAD").into_response();
         }
-        let mut response = Response::new(Full::new(Bytes::from(body)));
-        *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, kind);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 }
 
-fn told(report: Report) -> (StatusCode, HeaderValue, String) {
-    (report.status, JSON, report.body.to_string())
+fn told(report: Report) -> Response<Body> {
+    text(report.status, JSON, report.body.to_string())
+}
+
+fn text(status: StatusCode, kind: HeaderValue, text: String) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }

@@ -131,8 +131,8 @@ pub const SETTINGS: &[Setting] = &[
     set("server.tls.reload_interval", time(10, DAY), "10s",
         "How often the files are looked at."),
     set("admin.listen", Kind::Address, "127.0.0.1:3001",
-        "Where the operator's endpoints (`/healthz`, `/readyz`, `/metrics`, `/v1`) listen; port 0 takes \
-         a free one."),
+        "Where the operator's page (`/`) and endpoints (`/healthz`, `/readyz`, `/metrics`, `/v1`) \
+         listen; port 0 takes a free one."),
     unset("admin.token", Kind::Secret,
         "The bearer token of the operator's API. Unset: a random one is made and kept in \
          `admin.token` in the data folder, with mode 0600, where `gateway plugin` finds it."),

@@ -9,6 +9,7 @@
 mod canary;
 mod check;
 mod follow;
+mod history;
 mod service;
 mod signature;
 mod store;

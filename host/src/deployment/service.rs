@@ -135,6 +135,9 @@ pub struct Figures {
     pub failures: u64,
     /// The time that 99 in 100 requests took at most, in milliseconds.
     pub p99_millis: f64,
+    /// How many requests took how long: the upper end of a bucket in milliseconds, and what
+    /// is in it. Two such lists give the times in between.
+    pub latencies: Vec<(f64, u64)>,
     /// Requests that it handles now.
     pub in_flight: usize,
     /// Instances that wait for a request.
@@ -248,6 +251,10 @@ impl Service {
                 requests: counts.requests,
                 failures: counts.failures,
                 p99_millis: counts.p99().as_secs_f64() * 1e3,
+                latencies: counts
+                    .latencies()
+                    .map(|(end, count)| (end.as_secs_f64() * 1e3, count))
+                    .collect(),
                 in_flight: running.version.in_flight(),
                 warm: running.version.warm(),
             }

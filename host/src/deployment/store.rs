@@ -129,6 +129,10 @@ impl Store {
         Self { database }
     }
 
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Adds a version with its component, or finds that it is there already under this or
     /// another name. All of it or nothing: a crash in the middle leaves no trace.
     ///
@@ -524,7 +528,7 @@ fn pointer_of(row: Vec<Value>) -> Result<Pointer, StoreError> {
 fn entry(action: &str, plugin: &str, outcome: Outcome, details: &serde_json::Value) -> Entry {
     Entry {
         action: action.to_owned(),
-        entity: "plugin".to_owned(),
+        entity: audit::OWN.to_owned(),
         entity_id: plugin.to_owned(),
         outcome,
         details: Some(details.to_string()),

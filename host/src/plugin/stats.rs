@@ -95,6 +95,16 @@ impl Counts {
         self.failures as f64 / self.requests.max(1) as f64
     }
 
+    /// How many requests took how long: the upper end of a bucket, and what is in it, where
+    /// there is anything.
+    pub fn latencies(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
+        self.buckets
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+            .map(|(index, count)| (end(index), *count))
+    }
+
     /// The time that 99 in 100 requests took at most, with an error of up to a quarter;
     /// zero when there were none.
     #[must_use]

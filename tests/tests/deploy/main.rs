@@ -9,6 +9,7 @@
 mod canary;
 mod checks;
 mod swap;
+mod trail;
 
 use std::time::{Duration, Instant};
 

@@ -244,6 +244,6 @@ async fn the_document_has_what_is_answered() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 9);
+    assert_eq!(seen, 10);
     server.stop().await;
 }

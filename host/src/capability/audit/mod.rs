@@ -7,6 +7,7 @@
 //! copies of the heads elsewhere if that matters.
 
 mod chain;
+mod history;
 mod verify;
 mod view;
 
@@ -19,11 +20,16 @@ use crate::contract::sql::{self, Dialect, Kind, Value};
 use chain::{Hash, Row, chain_of};
 
 pub use crate::contract::audit::{Entry, Outcome};
+pub use history::{Place, Recorded, history};
 pub use verify::{Fault, Report, What, verify};
 pub use view::{Audit, View};
 
 /// Entries of one transaction at most.
 const MAX_ENTRIES: usize = 100;
+
+/// What entries on the gateway's own doings are about: versions that were deployed, and
+/// which of them serves.
+pub const OWN: &str = "plugin";
 
 /// What the host adds to every entry; a plugin can't forge it.
 #[derive(Debug, Clone, Default)]
@@ -120,6 +126,19 @@ impl Pending {
         let sql = "UPDATE gateway_audit_heads SET seq = ?, hash = ? WHERE chain = ?";
         transaction.execute_own(sql, params).await?;
         Ok(())
+    }
+}
+
+/// What a plugin may not record: operators would read of changes that nobody made.
+///
+/// # Errors
+/// Why it may not.
+pub(super) fn permitted(entry: &Entry) -> Result<(), String> {
+    match entry.entity == OWN {
+        true => Err(format!(
+            "audit: entity must not be {OWN}, which is for the gateway's own entries"
+        )),
+        false => Ok(()),
     }
 }
 

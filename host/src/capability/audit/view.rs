@@ -26,6 +26,9 @@ pub struct View<'a> {
 
 impl Host for View<'_> {
     async fn record(&mut self, entry: Entry) -> Result<Result<(), Error>> {
+        if let Err(reason) = super::permitted(&entry) {
+            return Ok(Err(Error::Invalid(reason)));
+        }
         Ok(super::record(self.database, self.stamp, entry).await)
     }
 }

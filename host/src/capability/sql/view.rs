@@ -137,6 +137,9 @@ impl HostTransaction for View<'_> {
         this: Resource<Transaction>,
         entry: audit::Entry,
     ) -> Result<Result<(), Error>> {
+        if let Err(reason) = audit::permitted(&entry) {
+            return Ok(Err(Error::InvalidStatement(reason)));
+        }
         Ok(self.table.get_mut(&this)?.audit(self.stamp, entry))
     }
 
@@ -259,5 +262,34 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_guest_writes_nothing_about_the_gateways_own_doings() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = state(folder.path()).await;
+        let entry = |entity: &str| audit::Entry {
+            action: "plugin.activate".to_owned(),
+            entity: entity.to_owned(),
+            entity_id: "notes".to_owned(),
+            outcome: audit::Outcome::Allowed,
+            details: None,
+        };
+        let begun = HostTransaction::begin(&mut state.view()).await.unwrap();
+        let transaction = begun.unwrap().rep();
+        for (entity, allowed) in [(audit::OWN, false), ("note", true)] {
+            let handle = Resource::new_borrow(transaction);
+            let recorded = HostTransaction::audit(&mut state.view(), handle, entry(entity)).await;
+            assert_eq!(recorded.unwrap().is_ok(), allowed, "{entity}");
+        }
+        let mut view = audit::View {
+            database: &state.database,
+            stamp: &state.stamp,
+        };
+        let refused = contract::audit::Host::record(&mut view, entry(audit::OWN)).await;
+        assert!(
+            matches!(refused, Ok(Err(contract::audit::Error::Invalid(_)))),
+            "{refused:?}"
+        );
     }
 }

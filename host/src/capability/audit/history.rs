@@ -1,0 +1,167 @@
+//! Reads the record of one kind of thing back, the newest entries first.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::capability::sql::Database;
+use crate::config;
+use crate::contract::sql::{Error, Kind, Value};
+
+/// One entry of the record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recorded {
+    /// When, in microseconds since 1970.
+    pub at: i64,
+    /// Who.
+    pub actor: Option<String>,
+    /// The id of the request.
+    pub request: String,
+    /// What.
+    pub action: String,
+    /// To which thing.
+    pub entity_id: String,
+    /// The version that it is about.
+    pub version: String,
+    /// `allowed`, `denied` or `failed`.
+    pub outcome: String,
+    /// What else is known of it.
+    pub details: Option<serde_json::Value>,
+    /// Where it is.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// The place of an entry among all: by its time, and by its row within one microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    at: i64,
+    chain: i64,
+    seq: i64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.at, self.chain, self.seq)
+    }
+}
+
+impl FromStr for Place {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers: Option<Vec<i64>> = text.split('.').map(|part| part.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[at, chain, seq]) if [at, chain, seq].iter().all(|number| *number >= 0) => {
+                Ok(Self { at, chain, seq })
+            }
+            _ => Err("not a place in the record"),
+        }
+    }
+}
+
+/// The entries on things of a kind that belong to no tenant, from the newest or from
+/// before a place on; at most `limit`.
+///
+/// # Errors
+/// When the database can't be read.
+pub async fn history(
+    database: &Database,
+    entity: &str,
+    before: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Recorded>, Error> {
+    // Written out: MySQL compares rows without an index.
+    let further = match before {
+        Some(_) => "AND at <= ? AND (at < ? OR chain < ? OR (chain = ? AND seq < ?)) ",
+        None => "",
+    };
+    let sql = format!(
+        "SELECT at, chain, seq, actor, request, action, entity_id, version, outcome, details \
+         FROM gateway_audit WHERE tenant IS NULL AND entity = ? {further}\
+         ORDER BY at DESC, chain DESC, seq DESC LIMIT ?"
+    );
+    let mut params = vec![Value::Text(entity.to_owned())];
+    if let Some(Place { at, chain, seq }) = before {
+        params.extend([Value::Timestamp(at), Value::Timestamp(at)]);
+        params.extend([chain, chain, seq].map(Value::Integer));
+    }
+    params.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let columns = [
+        Kind::Timestamp,
+        Kind::Integer,
+        Kind::Integer,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
+    ];
+    let limits = config::SqlLimits {
+        rows: limit,
+        bytes: 16 * 1024 * 1024,
+        statement_timeout: Duration::from_secs(10),
+        transactions: 1,
+    };
+    let rows = database.query_own(&sql, params, &columns, &limits).await?;
+    rows.into_iter()
+        .map(|row| read(row).ok_or(Error::Other))
+        .collect()
+}
+
+fn read(row: Vec<Value>) -> Option<Recorded> {
+    let [
+        Value::Timestamp(at),
+        Value::Integer(chain),
+        Value::Integer(seq),
+        actor,
+        Value::Text(request),
+        Value::Text(action),
+        Value::Text(entity_id),
+        Value::Text(version),
+        Value::Text(outcome),
+        details,
+    ] = <[Value; 10]>::try_from(row).ok()?
+    else {
+        return None;
+    };
+    let optional = |value: Value| match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    };
+    Some(Recorded {
+        at,
+        actor: optional(actor),
+        request,
+        action,
+        entity_id,
+        version,
+        outcome,
+        // Whoever may write the table can put anything in.
+        details: optional(details)
+            .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+        place: Place { at, chain, seq },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_it_says() {
+        let place = Place {
+            at: 1_700_000_000_000_000,
+            chain: 15,
+            seq: 3,
+        };
+        assert_eq!(place.to_string().parse(), Ok(place));
+        for other in ["", "1.2", "1.2.3.4", "1.2.x", "-1.2.3", "1..3"] {
+            assert!(other.parse::<Place>().is_err(), "{other}");
+        }
+    }
+}
