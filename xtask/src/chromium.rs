@@ -1,7 +1,7 @@
 //! The browser in which the operator's page is tested.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -45,8 +45,7 @@ pub(crate) fn find() -> Result<PathBuf> {
 
 fn installed() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    let found = env::split_paths(&path)
+    env::split_paths(&path)
         .flat_map(|folder| NAMES.map(|name| folder.join(name)))
-        .find(|file| Path::is_file(file));
-    found
+        .find(|file| file.is_file())
 }

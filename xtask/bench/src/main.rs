@@ -56,6 +56,8 @@ struct Args {
 enum Command {
     /// Compares a large table with a small one: latencies, memory, and query plans.
     Scale(scale::Scale),
+    /// Measures swaps alone, which are part of the whole as well.
+    Swaps,
     /// Swaps versions under load, and proves that nothing is lost.
     SoakSwap(soak::Soak),
     /// hyper alone: the same bytes for every request.
@@ -79,29 +81,26 @@ struct Plan {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    let save = |json: &_| args.save(json);
     match &args.command {
         Some(Command::Hyper { listen }) => native::hyper(*listen),
         Some(Command::Twin { listen, database }) => native::twin(*listen, database),
-        Some(Command::Scale(scale)) => {
-            let plugins = args.plugins();
-            let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
-            scale::measure(&bench, scale, |json| args.save(json))
-        }
-        Some(Command::SoakSwap(soak)) => {
-            let plugins = args.plugins();
-            let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
-            soak::run(&bench, soak, |json| args.save(json))
-        }
+        Some(Command::Scale(it)) => args.with_bench(|bench| scale::measure(bench, it, save)),
+        Some(Command::SoakSwap(it)) => args.with_bench(|bench| soak::run(bench, it, save)),
+        Some(Command::Swaps) => args.with_bench(|bench| {
+            let mut report = report::Report::new();
+            swaps::measure(bench, &mut report)?;
+            report.print();
+            save(&report.json())
+        }),
         None => measure(&args),
     }
 }
 
 fn measure(args: &Args) -> Result<()> {
-    let plugins = args.plugins();
     let mut report = report::Report::new();
-    inside::measure(&plugins, &mut report)?;
-    let bench = outside::Bench::new(&args.gateway, &plugins, args.plan())?;
-    outside::measure(&bench, &mut report)?;
+    inside::measure(&args.plugins(), &mut report)?;
+    args.with_bench(|bench| outside::measure(bench, &mut report))?;
     report.print();
     args.save(&report.json())
 }
@@ -113,6 +112,11 @@ impl Args {
             rounds: self.rounds.max(1),
             connections: self.connections,
         }
+    }
+
+    fn with_bench<T>(&self, work: impl FnOnce(&outside::Bench<'_>) -> Result<T>) -> Result<T> {
+        let plugins = self.plugins();
+        work(&outside::Bench::new(&self.gateway, &plugins, self.plan())?)
     }
 
     fn plugins(&self) -> PathBuf {

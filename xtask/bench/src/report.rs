@@ -9,24 +9,25 @@ use crate::load::Outcome;
 /// Rows under a head, each with what JSON has of it.
 #[derive(Debug)]
 pub(crate) struct Table {
-    head: &'static [&'static str],
+    head: Vec<&'static str>,
     rows: Vec<Vec<String>>,
     json: Vec<Value>,
 }
 
 impl Table {
-    pub(crate) fn new(head: &'static [&'static str]) -> Self {
+    pub(crate) fn new(head: &[&'static str]) -> Self {
         Self {
-            head,
+            head: head.to_vec(),
             rows: Vec::new(),
             json: Vec::new(),
         }
     }
 
     /// Adds a row, and shows it at once: the table is a long time coming.
-    pub(crate) fn add<const N: usize>(&mut self, cells: [String; N], json: Value) {
+    pub(crate) fn add(&mut self, cells: impl Into<Vec<String>>, json: Value) {
+        let cells = cells.into();
         eprintln!("    {}", cells.join("  "));
-        self.rows.push(cells.into());
+        self.rows.push(cells);
         self.json.push(json);
     }
 

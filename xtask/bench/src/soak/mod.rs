@@ -8,6 +8,7 @@
 mod books;
 mod canary;
 mod clients;
+mod findings;
 mod log;
 
 use std::sync::Arc;
@@ -16,16 +17,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use gateway_tests::versions;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::books::Audit;
 use self::canary::Canary;
 use self::clients::Target;
+use self::findings::Findings;
 use self::log::Log;
 use crate::operator::Operator;
 use crate::outside::Bench;
 use crate::process::Server;
-use crate::report::{Table, machine, mebibytes, median, millis};
+use crate::report::median;
 use crate::scratch::{Kind, Scratch};
 use crate::wire::Wire;
 use crate::{load, sign};
@@ -63,14 +65,6 @@ const DRAIN: Duration = Duration::from_secs(60);
 /// How long closed connections and freed memory are given afterwards.
 const REST: Duration = Duration::from_secs(3);
 
-/// How much more memory may be resident afterwards: with 100 swaps of two plugins, far less
-/// than one instance or one version's code each.
-const MORE_MEMORY: u64 = 16 << 20;
-
-/// How many more files may be open afterwards: connections to the database, of which the
-/// pools may have opened more. With 100 swaps, far less than one each.
-const MORE_FILES: usize = 12;
-
 /// Soaks, tells, and fails when something is not as it has to be.
 pub(crate) fn run(
     bench: &Bench<'_>,
@@ -86,19 +80,12 @@ pub(crate) fn run(
         misfit.remove(bench)?;
         result?;
     }
-    findings.requests.print();
-    findings.figures.print();
-    println!("\n{}", machine());
-    save(&json!({
-        "machine": machine(),
-        "requests": findings.requests.json(),
-        "figures": findings.figures.json(),
-        "beyond": findings.beyond,
-    }))?;
-    if !findings.beyond.is_empty() {
-        bail!("not as it has to be: {}", findings.beyond.join("; "));
+    findings.print();
+    save(&findings.json())?;
+    match findings.beyond() {
+        [] => Ok(()),
+        beyond => bail!("not as it has to be: {}", beyond.join("; ")),
     }
-    Ok(())
 }
 
 /// Soaks on one kind of database. The misfit has one of its own: its transactions are
@@ -140,7 +127,7 @@ fn one(
         server,
     };
     let outcome = bench.runtime.block_on(run.all(&misfit.url))?;
-    findings.add(kind, soak, &outcome);
+    findings.add(kind.name(), soak, &outcome);
     Ok(())
 }
 
@@ -311,166 +298,4 @@ fn filled() -> impl Iterator<Item = String> {
 /// A flag for clients.
 fn mark() -> Arc<AtomicBool> {
     Arc::new(AtomicBool::new(false))
-}
-
-/// What came out.
-struct Findings {
-    requests: Table,
-    figures: Table,
-    /// What is not as it has to be.
-    beyond: Vec<String>,
-}
-
-impl Findings {
-    fn new() -> Self {
-        Self {
-            requests: Table::new(&[
-                "request",
-                "sent during swaps",
-                "failed",
-                "lost",
-                "p50 without",
-                "p50 during",
-                "p99 without",
-                "p99 during",
-            ]),
-            figures: Table::new(&["what", "figure", "aim"]),
-            beyond: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, kind: Kind, soak: &Soak, outcome: &Outcome) {
-        let on = kind.name();
-        self.requests(on, outcome);
-        let Outcome {
-            logs,
-            swaps,
-            taken,
-            audit,
-            canary,
-        } = outcome;
-        let both = swaps.done * 2;
-        self.figure(
-            on,
-            "swaps of both plugins",
-            format!("{both} in {:.1} s", swaps.time.as_secs_f64()),
-            (soak.swaps * 2).to_string(),
-            swaps.done == soak.swaps,
-        );
-        self.figure(
-            on,
-            "a swap under load, median and longest",
-            format!("{:.0} ms, {:.0} ms", swaps.median, swaps.longest),
-            String::new(),
-            true,
-        );
-        self.figure(
-            on,
-            "versions drained, requests cut",
-            format!("{}, {}", swaps.drained, swaps.cut),
-            format!("{both}, 0"),
-            [swaps.drained, swaps.cut] == [both, 0],
-        );
-        let failed = logs.iter().map(|log| log.sum(|tally| tally.wrong)).sum();
-        self.none(on, "requests that failed", failed);
-        let lost = logs.iter().map(|log| log.sum(|tally| tally.lost)).sum();
-        self.none(on, "requests without an answer", lost);
-        self.figure(
-            on,
-            "writes that were answered",
-            audit.answered.to_string(),
-            "at least 1".to_owned(),
-            audit.answered > 0,
-        );
-        self.none(on, "of those not there afterwards", audit.lost);
-        self.none(on, "there more than once", audit.duplicated);
-        self.none(on, "there and never sent", audit.unknown);
-        let [first, last] = taken;
-        self.figure(
-            on,
-            "resident memory before and after the swaps",
-            format!(
-                "{:.1} MiB, {:.1} MiB",
-                mebibytes(first.memory),
-                mebibytes(last.memory)
-            ),
-            format!("at most {:.0} MiB more", mebibytes(MORE_MEMORY)),
-            last.memory <= first.memory + MORE_MEMORY,
-        );
-        self.figure(
-            on,
-            "open files before and after the swaps",
-            format!("{}, {}", first.files, last.files),
-            format!("at most {MORE_FILES} more"),
-            last.files <= first.files + MORE_FILES,
-        );
-        self.figure(
-            on,
-            "canary that traps on 1 in 10: affected requests",
-            format!("{} of {}", canary.affected, canary.requests),
-            "some".to_owned(),
-            canary.affected > 0 && canary.answered > 0,
-        );
-        self.figure(
-            on,
-            "canary: until it was rolled back",
-            format!("{:.2} s", canary.after.as_secs_f64()),
-            String::new(),
-            true,
-        );
-        self.none(
-            on,
-            "canary: failures beside it or afterwards",
-            canary.failed,
-        );
-        let told = logs.iter().flat_map(|log| &log.told);
-        self.beyond.extend(told.map(|text| format!("{on}: {text}")));
-    }
-
-    fn requests(&mut self, on: &str, outcome: &Outcome) {
-        let [quiet, swapped] = &outcome.logs;
-        for (kind, during) in &swapped.tallies {
-            let Some(without) = quiet.tallies.get(kind) else {
-                continue;
-            };
-            let what = format!("{}, {on}", kind.name());
-            let times = [0.5, 0.99].map(|share| [without.time(share), during.time(share)]);
-            let [[p50_without, p50_during], [p99_without, p99_during]] = times;
-            let seconds = |time: Duration| time.as_secs_f64() * 1e3;
-            let json = json!({
-                "request": what,
-                "sent": [without.sent, during.sent],
-                "failed": [without.wrong, during.wrong],
-                "lost": [without.lost, during.lost],
-                "p50_ms": [seconds(p50_without), seconds(p50_during)],
-                "p99_ms": [seconds(p99_without), seconds(p99_during)],
-            });
-            let cells = [
-                what,
-                during.sent.to_string(),
-                during.wrong.to_string(),
-                during.lost.to_string(),
-                millis(p50_without),
-                millis(p50_during),
-                millis(p99_without),
-                millis(p99_during),
-            ];
-            self.requests.add(cells, json);
-        }
-    }
-
-    /// A count that has to be 0.
-    fn none(&mut self, on: &str, what: &str, count: usize) {
-        self.figure(on, what, count.to_string(), "0".to_owned(), count == 0);
-    }
-
-    fn figure(&mut self, on: &str, what: &str, figure: String, aim: String, holds: bool) {
-        if !holds {
-            self.beyond
-                .push(format!("{on}: {what}: {figure}, aim {aim}"));
-        }
-        let json = json!({ "what": what, "on": on, "figure": figure, "aim": aim, "holds": holds });
-        self.figures
-            .add([format!("{what}, {on}"), figure, aim], json);
-    }
 }
