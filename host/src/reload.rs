@@ -272,7 +272,7 @@ mod tests {
             "admin.listen",
             "database.url",
             "log.format",
-            "plugin.chat.limits.memory",
+            "plugin.notes.limits.memory",
         ] {
             assert!(!is_live(key), "{key}");
         }

@@ -279,7 +279,7 @@ async fn secrets_are_exchanged() {
     };
     assert_eq!(answer(claims(&gateway)).await.0, 200);
 
-    let other = "admin.token = \"another token of the operators\"\n\
+    let other = "admin.token = \"another-token-of-the-operators\"\n\
                  auth.secret = \"another secret of more than 32 bytes\"\n\
                  log.filter = \"info\"";
     gateway.write(other);

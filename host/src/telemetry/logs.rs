@@ -32,6 +32,9 @@ static EXCHANGE: OnceLock<Exchange> = OnceLock::new();
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter(log)?)
+        // A line that can't be written would be told of on standard error, which panics
+        // when that is what is full.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
     match log.format {

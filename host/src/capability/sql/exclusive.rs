@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr};
+use tokio::time::timeout;
 
 use super::backend::{Backend, Failure};
+use super::pool::Pool;
 use super::rows::unpack;
 use super::statement::{Author, Statement};
 use super::{Database, Pools, mysql, on, postgres, sqlite};
@@ -26,21 +28,24 @@ enum Connection {
 
 impl Exclusive {
     pub(super) async fn open(database: &Database) -> Result<Self, Error> {
-        async fn open<B: Backend>(options: &B::Options) -> Result<B, Error> {
-            let mut connection = B::open(options).await.map_err(|error| {
-                tracing::warn!(%error, "can't connect to the database");
-                Error::Unavailable
-            })?;
-            connection
-                .limit(LIMIT)
+        async fn open<B: Backend>(pool: &Pool<B>) -> Result<B, Error> {
+            let opened = async {
+                let mut connection = B::open(pool.options()).await.map_err(|error| {
+                    tracing::warn!(%error, "can't connect to the database");
+                    Error::Unavailable
+                })?;
+                told(connection.limit(LIMIT).await)?;
+                Ok::<_, Error>(connection)
+            };
+            // A server that says nothing must not hold an operator's change for ever.
+            timeout(pool.acquire_timeout(), opened)
                 .await
-                .map_err(|failure| failure.error)?;
-            Ok(connection)
+                .unwrap_or(Err(Error::Unavailable))
         }
         Ok(Self(match &database.0.pools {
-            Pools::Sqlite(pair) => Connection::Sqlite(open(pair.write.options()).await?),
-            Pools::Postgres(pair) => Connection::Postgres(open(pair.write.options()).await?),
-            Pools::Mysql(pair) => Connection::Mysql(open(pair.write.options()).await?),
+            Pools::Sqlite(pair) => Connection::Sqlite(open(&pair.write).await?),
+            Pools::Postgres(pair) => Connection::Postgres(open(&pair.write).await?),
+            Pools::Mysql(pair) => Connection::Mysql(open(&pair.write).await?),
         }))
     }
 

@@ -81,6 +81,11 @@ impl<B: Backend> Pool<B> {
         &self.0.options
     }
 
+    /// How long making a connection may take.
+    pub(super) fn acquire_timeout(&self) -> Duration {
+        self.0.acquire_timeout
+    }
+
     /// A connection, within the acquire timeout.
     pub(super) async fn acquire(&self) -> Result<Lease<B>, Failure> {
         self.measured(true).await
