@@ -35,7 +35,7 @@ impl Exclusive {
                     Error::Unavailable
                 })?;
                 told(connection.limit(LIMIT).await)?;
-                Ok(connection)
+                Ok::<_, Error>(connection)
             };
             // A server that says nothing must not hold an operator's change for ever.
             timeout(pool.acquire_timeout(), opened)
