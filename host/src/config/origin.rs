@@ -78,7 +78,11 @@ impl Config {
             ("admin.token", self.admin.token.0 != next.admin.token.0),
             ("database.url", self.database.url != next.database.url),
         ] {
-            let is_said = |changed: &String| changed.starts_with(key);
+            // The secret is one of the keys.
+            let is_said = |changed: &String| {
+                changed.starts_with(key)
+                    || (key == "auth.keys" && changed.starts_with("auth.secret"))
+            };
             if is_other && !changes.iter().any(is_said) {
                 changes.insert(key.to_owned());
             }
