@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -11,6 +10,7 @@ use hyper::{Response, StatusCode};
 
 use crate::auth::TokenError;
 use crate::plugin::Failure;
+use crate::server::{Body, whole};
 
 /// Why the gateway answers itself, in place of a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -165,9 +165,9 @@ impl Cause {
 
     /// The answer in the error shape that all of the gateway's clients know.
     #[must_use]
-    pub fn into_response(self) -> Response<Full<Bytes>> {
+    pub fn into_response(self) -> Response<Body> {
         let (status, name, message) = self.answer();
-        let mut response = Response::new(Full::new(body(status, name, message)));
+        let mut response = Response::new(whole(body(status, name, message)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);

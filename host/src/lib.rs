@@ -33,6 +33,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
+use crate::capability::blob::{self, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
 use crate::deployment::{ChangeError, Rules, Service, Shared, SignatureError, Store};
@@ -128,7 +129,12 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let apply = config.migrate.at_start;
     databases.migrate(apply).await?;
     let store = Store::new(databases.gateway().clone());
+    let shelf = Shelf {
+        store: blob::store::Store::local(&config.data.join("blobs")),
+        settings: config.blob.clone(),
+    };
     let shared = Shared {
+        blobs: shelf,
         rules: Arc::clone(&rules),
         engine: engine.clone(),
         store: store.clone(),
@@ -160,6 +166,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
                 "serving"
             );
         }
+        shutdown.spawn(service.blobs().clone().watch(shutdown.clone()));
         services.push(Arc::new(service));
     }
 

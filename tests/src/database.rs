@@ -153,6 +153,18 @@ impl TestDatabase {
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// The rows of a table, behind which a condition may stand.
+    ///
+    /// # Panics
+    /// When it can't be asked.
+    pub async fn count(&self, table: &str) -> u64 {
+        let text = self.pick("TEXT", "TEXT", "CHAR");
+        let sql = format!("SELECT CAST(COUNT(*) AS {text}) FROM {table}");
+        let rows = self.texts(&sql).await;
+        let count = rows.into_iter().flatten().next();
+        count.and_then(|count| count.parse().ok()).expect("a count")
+    }
+
     /// The columns of a table.
     ///
     /// # Panics

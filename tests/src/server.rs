@@ -1,7 +1,7 @@
 //! A real gateway inside the test's process: on a free port, with a fresh database, and
 //! configured as an operator would.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::Running;
@@ -87,6 +87,11 @@ impl Server {
     /// `http://ADDR` of the operator's listener.
     pub fn admin(&self) -> String {
         format!("http://{}", self.running.admin_addr())
+    }
+
+    /// The folder of its data.
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The gateway itself.

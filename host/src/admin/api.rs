@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
@@ -24,7 +24,7 @@ use crate::deployment::{
 use crate::error::JSON;
 use crate::migrate;
 use crate::reload::Reloader;
-use crate::server::Body;
+use crate::server::{Body, whole};
 
 /// The document of the API.
 const DOCUMENT: &str = include_str!("openapi.json");
@@ -128,7 +128,7 @@ impl Api {
             Ok((status, body)) => (status, body),
             Err(refusal) => (refusal.status, refusal.body()),
         };
-        let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+        let mut response = Response::new(whole(body.to_string()));
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         response

@@ -8,8 +8,6 @@ mod trail;
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Request, Response, StatusCode};
@@ -20,7 +18,7 @@ use health::Report;
 pub use token::Token;
 
 use crate::error::{Cause, JSON};
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, whole};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::OPEN_METRICS;
 
@@ -76,7 +74,7 @@ fn told(report: Report) -> Response<Body> {
 }
 
 fn text(status: StatusCode, kind: HeaderValue, text: String) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let mut response = Response::new(whole(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response

@@ -2,6 +2,7 @@
 //! backends beside it; none knows another except through a type of the contract.
 
 pub mod audit;
+pub mod blob;
 pub mod body;
 pub mod identity;
 pub mod log;

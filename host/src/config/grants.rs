@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// What can be granted: an interface of the contract by its name, a part of WASI by that
 /// of its package.
 pub const GRANTS: &[&str] = &[
-    "audit", "clocks", "identity", "log", "random", "settings", "source", "sql",
+    "audit", "blob", "clocks", "identity", "log", "random", "settings", "source", "sql",
 ];
 
 /// What every plugin needs to be asked anything. It leads to nothing but the request.

@@ -13,7 +13,7 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Auth, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin, Plugin,
+    Admin, Auth, Blob, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin, Plugin,
     Server, Telemetry,
 };
 use super::{
@@ -205,6 +205,7 @@ struct Tree {
     server: Server,
     admin: Admin,
     deploy: Deploy,
+    blob: Blob,
     database: Database,
     migrate: Migrate,
     auth: Auth,
@@ -257,6 +258,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         server: tree.server,
         admin: tree.admin,
         deploy: tree.deploy,
+        blob: tree.blob,
         data: tree.data,
         database: tree.database,
         migrate: tree.migrate,

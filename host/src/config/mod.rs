@@ -69,6 +69,8 @@ pub struct Config {
     pub database: Database,
     /// How versions of plugins take over from each other.
     pub deploy: Deploy,
+    /// How the content is kept that clients upload.
+    pub blob: Blob,
     /// How the schemas of the gateway and its plugins are kept up to date.
     pub migrate: Migrate,
     /// How bearer tokens are verified.
@@ -303,6 +305,25 @@ pub struct Deploy {
     pub require_signature: bool,
 }
 
+/// How the content is kept that clients upload.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blob {
+    /// How long an upload may take in all. Default 1 h.
+    pub upload_timeout: Duration,
+    /// How long the client of a download may take nothing. Default 30 s.
+    pub stall_timeout: Duration,
+    /// How long content is kept that nobody needs. Default 1 d.
+    pub grace: Duration,
+    /// How often such content is looked for. Default 1 h.
+    pub gc_interval: Duration,
+    /// How long a gateway may be silent before its downloads count as lost. Default 1 min.
+    pub lost_after: Duration,
+    /// For how long a client that is sent to the store may fetch a blob there. Default
+    /// none: clients are not sent there.
+    pub redirect: Option<Duration>,
+}
+
 /// A database: that of the gateway, or a plugin's own.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -515,8 +536,22 @@ pub struct Limits {
     pub response_body: usize,
     /// What one SQL statement may do.
     pub sql: SqlLimits,
+    /// What of the blob store it may use.
+    pub blob: BlobLimits,
     /// Log lines for one request; further ones are counted and dropped. Default 100.
     pub log_lines: u32,
+}
+
+/// What of the blob store one plugin may use.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlobLimits {
+    /// Bytes of one blob. Default 5 GiB.
+    pub bytes: u64,
+    /// Uploads at once; more get 503. Each has an instance. Default 16.
+    pub uploads: usize,
+    /// Downloads at once; more get 503. Default 256.
+    pub downloads: usize,
 }
 
 /// What one SQL statement may do.

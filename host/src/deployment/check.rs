@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use crate::auth::Claims;
 use crate::capability::sql::Database;
-use crate::contract::http::ResponseBody;
 use crate::contract::lifecycle::{Migration, SmokeRequest};
 use crate::migrate::{self, Phase};
-use crate::plugin::{Body, Call, Engine, Loaded, Version};
+use crate::plugin::{Body, Call, Content, Engine, Loaded, Version};
 
 /// Smoke requests that are sent at most.
 const MOST_REQUESTS: usize = 32;
@@ -227,6 +226,7 @@ async fn ask(version: &Version, request: SmokeRequest) -> Result<(u16, Vec<u8>),
         query,
         headers: Vec::new(),
         body: Body::Empty,
+        address: None,
         claims,
         trace: None,
     };
@@ -235,9 +235,9 @@ async fn ask(version: &Version, request: SmokeRequest) -> Result<(u16, Vec<u8>),
         tracing::warn!(error = ?failure, "a check failed");
         failure.to_string()
     })?;
-    let body = match answer.body {
-        ResponseBody::Empty => Vec::new(),
-        ResponseBody::Bytes(bytes) => bytes,
+    let body = match answer.content {
+        Content::Bytes(bytes) => bytes,
+        Content::Blob(_) => Vec::new(),
     };
     Ok((answer.status, body))
 }

@@ -13,12 +13,13 @@ use super::check::{self, Imports, Report};
 use super::signature::{Rules, SignatureError};
 use super::store::{Actor, Change, Deployment, Pointer, Store, StoreError, now};
 use crate::capability::audit::Outcome;
+use crate::capability::blob::{Blobs, Shelf};
 use crate::capability::sql::Database;
 use crate::config;
 use crate::contract::lifecycle::Migration;
 use crate::migrate;
 use crate::plugin::{
-    Counts, Engine, Identity, Lease, LoadError, Loaded, StartError, Turnstile, Version,
+    Counts, Engine, Identity, Lease, LoadError, Loaded, Resources, StartError, Turnstile, Version,
 };
 use crate::telemetry::Metrics;
 
@@ -32,6 +33,7 @@ pub struct Service {
     rules: Arc<ArcSwap<Rules>>,
     engine: Engine,
     database: Database,
+    blobs: Blobs,
     store: Store,
     metrics: Metrics,
     turnstile: Arc<Turnstile>,
@@ -50,6 +52,8 @@ pub struct Shared {
     pub engine: Engine,
     /// Where they are kept.
     pub store: Store,
+    /// The content that plugins keep.
+    pub blobs: Shelf,
     /// Where they are measured.
     pub metrics: Metrics,
 }
@@ -188,6 +192,7 @@ impl Service {
     pub fn new(name: String, config: config::Plugin, database: Database, shared: Shared) -> Self {
         Self {
             turnstile: Arc::new(Turnstile::new(&config.limits)),
+            blobs: shared.blobs.of(&name, &config, database.clone()),
             name,
             config,
             rules: shared.rules,
@@ -199,6 +204,12 @@ impl Service {
             changes: tokio::sync::Mutex::new(()),
             ends: Arc::default(),
         }
+    }
+
+    /// The content that it keeps.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     /// The plugin's name.
@@ -905,7 +916,10 @@ impl Service {
             identity,
             loaded,
             &self.config,
-            self.database.clone(),
+            Resources {
+                database: self.database.clone(),
+                blobs: Some(self.blobs.clone()),
+            },
             Arc::clone(&self.turnstile),
             &self.metrics,
         )

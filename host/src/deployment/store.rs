@@ -418,10 +418,10 @@ impl Actor {
     fn stamp(&self, plugin: &str, version: &str) -> audit::Stamp {
         audit::Stamp {
             actor: Some(self.name.clone()),
-            tenant: None,
             request: self.request.clone(),
             plugin: plugin.to_owned(),
             version: version.to_owned(),
+            ..audit::Stamp::default()
         }
     }
 }

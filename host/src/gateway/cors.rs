@@ -12,7 +12,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::config;
-use crate::server::Body;
+use crate::server::{Body, whole};
 
 /// The headers, made once.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Cors {
         if request.method() != Method::OPTIONS || !asks {
             return None;
         }
-        let mut response = Response::new(Body::new(Bytes::new()));
+        let mut response = Response::new(whole(Bytes::new()));
         *response.status_mut() = StatusCode::NO_CONTENT;
         if self.allows(request.headers().get(ORIGIN)) {
             let headers = response.headers_mut();

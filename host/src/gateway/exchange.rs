@@ -1,9 +1,10 @@
 //! hyper's request and response, and the contract's.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Either};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, DATE, HeaderName, HeaderValue,
@@ -12,13 +13,14 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::auth::Claims;
+use crate::capability::blob::Download;
 use crate::capability::body::IncomingBody;
 use crate::config;
 use crate::contract::body::BodyError;
 use crate::contract::http;
 use crate::error::Cause;
-use crate::plugin::{Body, Call};
-use crate::server;
+use crate::plugin::{Answer, Body, Call, Content, Lease};
+use crate::server::{self, whole};
 use crate::telemetry::traces::Trace;
 
 /// What concerns one connection, or is the host's to say; a plugin can't set it.
@@ -35,18 +37,32 @@ static HOST_ONLY: [HeaderName; 10] = [
     UPGRADE,
 ];
 
+/// What is known of a request beside itself.
+pub(super) struct Asked<'a> {
+    pub(super) id: &'a str,
+    /// Below the mount.
+    pub(super) path: String,
+    pub(super) address: IpAddr,
+    pub(super) claims: Option<Arc<Claims>>,
+    pub(super) trace: Option<Trace>,
+}
+
 /// Reads a request as far as the plugin's inline limit, and hands it over.
 pub(super) async fn call(
-    id: &str,
     request: Request<Incoming>,
-    path: String,
-    claims: Option<Arc<Claims>>,
+    asked: Asked<'_>,
     plugin: &config::Plugin,
     limits: &config::Server,
-    trace: Option<Trace>,
 ) -> Result<Call, Cause> {
     let (head, body) = request.into_parts();
-    let body = read(&head.headers, body, plugin.limits.inline_body, limits).await?;
+    let body = read(&head.headers, body, &plugin.limits, limits).await?;
+    let Asked {
+        id,
+        path,
+        address,
+        claims,
+        trace,
+    } = asked;
     Ok(Call {
         id: id.to_owned(),
         method: head.method.as_str().to_owned(),
@@ -54,6 +70,7 @@ pub(super) async fn call(
         query: head.uri.query().map(str::to_owned),
         headers: fields(&head.headers),
         body,
+        address: Some(address),
         claims,
         trace,
     })
@@ -75,24 +92,29 @@ fn fields(headers: &HeaderMap) -> Vec<http::Field> {
 async fn read(
     headers: &HeaderMap,
     body: Incoming,
-    inline: usize,
+    plugin: &config::Limits,
     limits: &config::Server,
 ) -> Result<Body, Cause> {
     if body.is_end_stream() {
         return Ok(Body::Empty);
+    }
+    // What a plugin reads has one limit, what it stores has another.
+    let most = limits.max_body_bytes.max(plugin.blob.bytes);
+    if body.size_hint().exact().is_some_and(|length| length > most) {
+        return Err(Cause::BodyTooLarge(most));
     }
     let mut body = IncomingBody::new(body, limits.max_body_bytes, limits.body_timeout);
     if is_encoded(headers) {
         return Err(Cause::ContentEncoding);
     }
     // The pause between pieces alone would let a trickle hold its place for hours.
-    let filled = tokio::time::timeout(limits.body_timeout, body.fill(inline)).await;
+    let filled = tokio::time::timeout(limits.body_timeout, body.fill(plugin.inline_body)).await;
     match filled.unwrap_or(Err(BodyError::Timeout)) {
         Ok(true) => Ok(Body::Bytes(body.take_buffered())),
         Ok(false) => Ok(Body::Stream(body)),
         Err(BodyError::TooLarge(limit)) => Err(Cause::BodyTooLarge(limit)),
         Err(BodyError::Timeout) => Err(Cause::BodyTimeout),
-        Err(BodyError::Disconnected) => Err(Cause::BodyCut),
+        Err(BodyError::Disconnected | BodyError::Malformed(_)) => Err(Cause::BodyCut),
     }
 }
 
@@ -111,7 +133,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 const ROUTE: &str = "x-route";
 
 /// Takes the name of its route out of what a plugin answered.
-pub(super) fn route(answer: &mut http::Response) -> Option<String> {
+pub(super) fn route(answer: &mut Answer) -> Option<String> {
     let named = answer
         .headers
         .iter()
@@ -119,17 +141,21 @@ pub(super) fn route(answer: &mut http::Response) -> Option<String> {
     Some(answer.headers.swap_remove(named).value)
 }
 
-/// Checks what a plugin answered, and makes an HTTP response of it.
-pub(super) fn response(answer: http::Response, limit: usize) -> Result<Response<Bytes>, Cause> {
+/// Checks what a plugin answered, and makes an HTTP response of it; what comes out of the
+/// blob store is apart.
+pub(super) fn response(
+    answer: Answer,
+    limit: usize,
+) -> Result<(Response<Bytes>, Option<Box<Download>>), Cause> {
     let malformed = |what: &str| Cause::Malformed(what.to_owned());
 
     let status = StatusCode::from_u16(answer.status)
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))
         .ok_or_else(|| Cause::Malformed(format!("status {}", answer.status)))?;
-    let bytes = match answer.body {
-        http::ResponseBody::Empty => Bytes::new(),
-        http::ResponseBody::Bytes(bytes) => Bytes::from(bytes),
+    let (bytes, download) = match answer.content {
+        Content::Bytes(bytes) => (Bytes::from(bytes), None),
+        Content::Blob(download) => (Bytes::new(), Some(download)),
     };
     if bytes.len() > limit {
         return Err(Cause::Malformed(format!(
@@ -151,7 +177,7 @@ pub(super) fn response(answer: http::Response, limit: usize) -> Result<Response<
                 .map_err(|_| malformed("the number of headers"))?;
         }
     }
-    Ok(response)
+    Ok((response, download))
 }
 
 /// Leaves out the body where there is none in HTTP. A HEAD is told the length that a GET
@@ -168,5 +194,23 @@ pub(super) fn finish(mut response: Response<Bytes>, method: &Method) -> Response
     if !is_bare && response.body().len() < length {
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
-    response.map(Full::new)
+    response.map(whole)
+}
+
+/// Streams what comes out of the blob store, for as long as the version may go on.
+pub(super) fn send(
+    response: Response<Bytes>,
+    download: Download,
+    method: &Method,
+    lease: Lease,
+) -> Response<server::Body> {
+    let mut response = response.map(|_| ());
+    let length = download.length();
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    if *method == Method::HEAD {
+        download.finish_bare();
+        return response.map(|()| whole(Bytes::new()));
+    }
+    let cut = lease.cut();
+    response.map(|()| Either::Right(download.into_body(cut, lease).boxed_unsync()))
 }

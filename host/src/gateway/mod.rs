@@ -26,6 +26,7 @@ pub use mounts::Mounts;
 use self::client::Proxies;
 use self::compress::Compressor;
 use self::cors::Cors;
+use self::exchange::Asked;
 use self::rate::Rates;
 use self::security::Security;
 use crate::auth::{self, Claims, Verifier};
@@ -171,16 +172,14 @@ impl Gateway {
         }
 
         let caller = caller(claims.as_deref(), address);
-        let call = exchange::call(
+        let asked = Asked {
             id,
-            request,
             path,
+            address,
             claims,
-            service.config(),
-            &parts.limits,
-            measured.trace(),
-        )
-        .await?;
+            trace: measured.trace(),
+        };
+        let call = exchange::call(request, asked, service.config(), &parts.limits).await?;
         // After the body is there: a slow client does not keep an old version alive.
         let lease = service.lease(|| Some(caller())).ok_or(Cause::NoVersion)?;
         let identity = lease.version().identity();
@@ -203,10 +202,14 @@ impl Gateway {
         })?;
         measured.took(exchange::route(&mut response).as_deref());
         let limit = service.config().limits.response_body;
-        let mut response = exchange::response(response, limit).inspect_err(|cause| {
+        let answered = exchange::response(response, limit);
+        let (mut response, download) = answered.inspect_err(|cause| {
             lease.count_malformed();
             tracing::error!(request = id, plugin = identity.name, version = identity.version, %cause, "malformed answer");
         })?;
+        if let Some(download) = download {
+            return Ok(exchange::send(response, *download, &method, lease));
+        }
         if let Some(wishes) = wishes {
             parts.compressor.apply(&wishes, &mut response).await;
         }

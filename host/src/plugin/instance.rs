@@ -1,6 +1,7 @@
 //! One instance of a plugin: the guest's memory, and what it may reach.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::engine::{Engine, Ticks};
 use super::meter::{self, Meter};
 use super::task::Task;
 use crate::auth::Claims;
+use crate::capability::blob::{self, Blobs, Download, Excuse};
 use crate::capability::{audit, body, identity, log, random, settings, sql};
 use crate::config::Limits;
 use crate::contract::task::StepReport;
@@ -31,6 +33,8 @@ pub(super) struct State {
     clocks: WasiClocksCtx,
     database: sql::Database,
     source: Option<sql::Database>,
+    blobs: Option<Blobs>,
+    excuse: Excuse,
     limits: Arc<Limits>,
     settings: Arc<BTreeMap<String, String>>,
     measured: Arc<Version>,
@@ -57,6 +61,8 @@ pub struct Call {
     pub headers: Vec<http::Field>,
     /// The body.
     pub body: Body,
+    /// Where it comes from, as far as that is to be recorded.
+    pub address: Option<IpAddr>,
     /// The verified claims.
     pub claims: Option<Arc<Claims>>,
     /// Its place in a trace, if it is traced.
@@ -72,6 +78,26 @@ pub enum Body {
     Bytes(Vec<u8>),
     /// It is longer than the inline limit.
     Stream(body::IncomingBody),
+}
+
+/// What a plugin answered, outside of its instance.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status, not yet checked.
+    pub status: u16,
+    /// The fields, not yet checked.
+    pub headers: Vec<http::Field>,
+    /// The body.
+    pub content: Content,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// It is in the blob store.
+    Blob(Box<Download>),
 }
 
 /// An instance that serves one request at a time.
@@ -91,6 +117,7 @@ impl Instance {
         let Grants {
             identity,
             database,
+            blobs,
             limits,
             settings,
             measured,
@@ -101,16 +128,16 @@ impl Instance {
             clocks: WasiClocksCtx::default(),
             database: database.clone(),
             source: None,
+            blobs: blobs.clone(),
+            excuse: Excuse::default(),
             limits: Arc::clone(limits),
             settings: Arc::clone(settings),
             measured: Arc::clone(measured),
             trace: None,
             stamp: audit::Stamp {
-                actor: None,
-                tenant: None,
-                request: String::new(),
                 plugin: identity.name.clone(),
                 version: identity.version.clone(),
+                ..audit::Stamp::default()
             },
             transactions: sql::Open::default(),
             claims: None,
@@ -129,14 +156,33 @@ impl Instance {
 
     /// Handles one request. When this fails, or its future is dropped, the instance must
     /// not be used again.
-    pub(super) async fn handle(&mut self, call: Call) -> wasmtime::Result<http::Response> {
+    pub(super) async fn handle(&mut self, call: Call) -> wasmtime::Result<Answer> {
         self.uses += 1;
         let request = self.begin(call)?;
         self.store.set_epoch_deadline(1);
-        self.service
+        let response = self
+            .service
             .gateway_plugin_handler()
             .call_handle(&mut self.store, &request)
-            .await
+            .await?;
+        let content = match response.body {
+            http::ResponseBody::Empty => Content::Bytes(Vec::new()),
+            http::ResponseBody::Bytes(bytes) => Content::Bytes(bytes),
+            http::ResponseBody::Blob(download) => {
+                let download = self.store.data_mut().table.delete(download)?;
+                Content::Blob(Box::new(download))
+            }
+        };
+        Ok(Answer {
+            status: response.status,
+            headers: response.headers,
+            content,
+        })
+    }
+
+    /// What of a request's time is its client's.
+    pub(super) fn excuse(&self) -> Excuse {
+        self.store.data().excuse.clone()
     }
 
     /// Lets the guest read a second database. An instance that serves never gets one.
@@ -170,6 +216,7 @@ impl Instance {
     fn reset(&mut self, id: &str) {
         let state = self.store.data_mut();
         state.meter.reset();
+        state.excuse.reset();
         id.clone_into(&mut state.stamp.request);
         state.log_lines = state.limits.log_lines;
     }
@@ -182,6 +229,8 @@ impl Instance {
             .claims
             .as_ref()
             .and_then(|claims| claims.tenant.clone());
+        state.stamp.address = call.address.map(|address| address.to_string());
+        state.stamp.agent = agent(&call.headers);
         state.claims = call.claims;
         state.trace = call.trace;
         let body = match call.body {
@@ -212,6 +261,9 @@ impl Instance {
         state.trace = None;
         state.stamp.actor = None;
         state.stamp.tenant = None;
+        state.stamp.via = None;
+        state.stamp.address = None;
+        state.stamp.agent = None;
         state.table.is_empty()
     }
 
@@ -233,6 +285,16 @@ impl Instance {
         self.store.data().meter.memory()
     }
 }
+
+/// What a client calls itself, as far as it is recorded.
+fn agent(headers: &[http::Field]) -> Option<String> {
+    let agent = headers.iter().find(|field| field.name == "user-agent")?;
+    let end = agent.value.floor_char_boundary(MAX_AGENT);
+    agent.value.get(..end).map(str::to_owned)
+}
+
+/// The longest name of a client that is recorded, in bytes.
+const MAX_AGENT: usize = 256;
 
 /// Handles (transactions, bodies, timers) that an instance may hold at once.
 const MAX_HANDLES: usize = 256;
@@ -273,6 +335,13 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     contract::http::add_to_linker::<State, HasSelf<State>>(l, |state| state)?;
     contract::identity::add_to_linker::<State, identity::Capability>(l, |state| identity::View {
         claims: state.claims.as_deref(),
+        stamp: &mut state.stamp,
+    })?;
+    contract::blob::add_to_linker::<State, blob::Capability>(l, |state| blob::View {
+        blobs: state.blobs.as_ref(),
+        table: &mut state.table,
+        stamp: &state.stamp,
+        excuse: &state.excuse,
     })?;
     contract::settings::add_to_linker::<State, settings::Capability>(l, |state| settings::View {
         settings: &state.settings,

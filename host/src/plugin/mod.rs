@@ -19,7 +19,7 @@ pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
 pub use inspect::{Inspection, inspect};
-pub use instance::{Body, Call};
+pub use instance::{Answer, Body, Call, Content};
 pub use load::{Facts, LoadError, Loaded};
 pub use pool::Turnstile;
 pub(crate) use pool::Waiting;
@@ -27,6 +27,7 @@ pub use stats::{Counts, Stats};
 pub use task::{Runner, Task};
 pub use version::{Lease, StartError, Version};
 
+use crate::capability::blob::Blobs;
 use crate::capability::sql;
 use crate::config;
 use crate::telemetry::{self, Metrics};
@@ -36,6 +37,7 @@ use crate::telemetry::{self, Metrics};
 struct Grants {
     identity: Identity,
     database: sql::Database,
+    blobs: Option<Blobs>,
     limits: Arc<config::Limits>,
     settings: Arc<BTreeMap<String, String>>,
     measured: Arc<telemetry::Version>,
@@ -44,18 +46,29 @@ struct Grants {
 impl Grants {
     fn new(
         identity: Identity,
-        database: sql::Database,
+        resources: Resources,
         config: &config::Plugin,
         metrics: &Metrics,
     ) -> Self {
+        let Resources { database, blobs } = resources;
         Self {
             measured: metrics.version(&identity.name, &identity.version),
             identity,
             database,
+            blobs,
             limits: Arc::new(config.limits.clone()),
             settings: Arc::new(config.settings.clone()),
         }
     }
+}
+
+/// What is a plugin's own, whichever of its versions uses it.
+#[derive(Debug, Clone)]
+pub struct Resources {
+    /// Its database.
+    pub database: sql::Database,
+    /// The content that it keeps; none for a task.
+    pub blobs: Option<Blobs>,
 }
 
 /// How a running version is named in logs and in the audit record.

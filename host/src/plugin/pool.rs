@@ -1,8 +1,9 @@
 //! The instances of one plugin: how many there are, who gets one, and which are kept.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -10,9 +11,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::Grants;
 use super::engine::Engine;
 use super::failure::Failure;
-use super::instance::{Call, Instance, State};
+use super::instance::{Answer, Call, Instance, State};
+use crate::capability::blob::Excuse;
 use crate::config::{Isolation, Limits};
-use crate::contract::{ServicePre, http};
+use crate::contract::ServicePre;
 use crate::telemetry::Version;
 use crate::telemetry::traces::Span;
 
@@ -50,7 +52,7 @@ impl Pool {
     }
 
     /// Has one request handled. Dropping the future ends the guest where it stands.
-    pub(super) async fn handle(&self, mut call: Call) -> Result<http::Response, Failure> {
+    pub(super) async fn handle(&self, mut call: Call) -> Result<Answer, Failure> {
         let waiting = call
             .trace
             .as_ref()
@@ -63,7 +65,8 @@ impl Pool {
         let measured = Arc::clone(&self.grants.measured);
         let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
-        let outcome = tokio::time::timeout(limit, instance.handle(call)).await;
+        let excuse = instance.excuse();
+        let outcome = within(limit, &excuse, instance.handle(call)).await;
         measured.used(instance.cpu(), instance.memory());
         let outcome = match outcome {
             Ok(Ok(response)) => {
@@ -71,7 +74,7 @@ impl Pool {
                 Ok(response)
             }
             Ok(Err(error)) => Err(Failure::of_trap(error, instance.memory_denied())),
-            Err(_) => Err(Failure::Deadline(limit)),
+            Err(Late) => Err(Failure::Deadline(limit)),
         };
         if let (Some(guest), Err(failure)) = (guest, &outcome) {
             guest.failed(failure.kind());
@@ -139,6 +142,28 @@ impl Pool {
     /// Instances that wait for a request.
     pub(super) fn warm(&self) -> usize {
         self.warm.lock().len()
+    }
+}
+
+/// A call took too long.
+struct Late;
+
+/// Waits for a call for as long as it may take, and as long as its client is excused for.
+async fn within<T>(
+    limit: Duration,
+    excuse: &Excuse,
+    call: impl Future<Output = T>,
+) -> Result<T, Late> {
+    let begun = Instant::now();
+    let mut call = pin!(call);
+    loop {
+        let left = (limit + excuse.total()).saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(Late);
+        }
+        if let Ok(outcome) = tokio::time::timeout(left, call.as_mut()).await {
+            return Ok(outcome);
+        }
     }
 }
 

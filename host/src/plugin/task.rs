@@ -5,7 +5,7 @@ use wasmtime::component::Linker;
 
 use super::engine::Engine;
 use super::instance::{Instance, State};
-use super::{Failure, Grants, Identity, LoadError, Loaded};
+use super::{Failure, Grants, Identity, LoadError, Loaded, Resources};
 use crate::capability::sql;
 use crate::config;
 use crate::contract::ServicePre;
@@ -88,10 +88,14 @@ impl Runner {
     ) -> Result<Self, LoadError> {
         let identity = Identity::of(name, loaded.facts());
         loaded.granted(engine, name, &config.grants)?;
+        let resources = Resources {
+            database,
+            blobs: None,
+        };
         Ok(Self {
             engine: engine.clone(),
             pre: loaded.link(engine)?,
-            grants: Grants::new(identity, database, config, &Metrics::unread()),
+            grants: Grants::new(identity, resources, config, &Metrics::unread()),
             source,
             instance: None,
         })

@@ -10,10 +10,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::pool::{Pool, Turnstile};
 use super::stats::{Counts, Stats};
-use super::{Call, Engine, Failure, Grants, Identity, LoadError, Loaded};
-use crate::capability::sql;
+use super::{Answer, Call, Engine, Failure, Grants, Identity, LoadError, Loaded, Resources};
 use crate::config;
-use crate::contract::http;
 use crate::telemetry::{self, Metrics};
 
 /// A version of a plugin that serves. Its code and its instances are freed when the last
@@ -58,13 +56,13 @@ impl Version {
         identity: Identity,
         loaded: &Loaded,
         config: &config::Plugin,
-        database: sql::Database,
+        resources: Resources,
         turnstile: Arc<Turnstile>,
         metrics: &Metrics,
     ) -> Result<Self, StartError> {
         loaded.granted(engine, &identity.name, &config.grants)?;
         let pre = loaded.link(engine)?;
-        let grants = Grants::new(identity.clone(), database, config, metrics);
+        let grants = Grants::new(identity.clone(), resources, config, metrics);
         let pool = Pool::new(engine.clone(), pre, grants, config.isolation, turnstile);
         pool.warm_up(1).await?;
         Ok(Self {
@@ -113,7 +111,7 @@ impl Version {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+    pub async fn handle(&self, call: Call) -> Result<Answer, Failure> {
         self.pool.handle(call).await
     }
 
@@ -171,11 +169,20 @@ impl Lease {
         &self.version
     }
 
+    /// Resolves when what is still being sent is to end, and counts it then.
+    pub fn cut(&self) -> impl Future<Output = ()> + Send + use<> {
+        let version = Arc::clone(&self.version);
+        async move {
+            version.cut.cancelled().await;
+            version.cut_requests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Has the request handled. Dropping the future ends the guest where it stands.
     ///
     /// # Errors
     /// See [`Failure`]: the request is lost, its neighbours are not.
-    pub async fn handle(&self, call: Call) -> Result<http::Response, Failure> {
+    pub async fn handle(&self, call: Call) -> Result<Answer, Failure> {
         let version = &*self.version;
         let begun = Instant::now();
         let outcome = tokio::select! {

@@ -4,11 +4,15 @@ mod connection;
 pub mod tls;
 mod watched;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,8 +23,13 @@ use crate::config;
 use crate::lifecycle::Shutdown;
 use crate::telemetry::metrics::Connected;
 
-/// The body of every answer.
-pub type Body = http_body_util::Full<bytes::Bytes>;
+/// The body of an answer: all of it, or what comes piece by piece and may break off.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
+
+/// A body that is all there.
+pub fn whole(bytes: impl Into<Bytes>) -> Body {
+    Either::Left(Full::new(bytes.into()))
+}
 
 /// What answers the requests of a listener. An answer always comes: errors are answers.
 pub trait Handler: Send + Sync + 'static {

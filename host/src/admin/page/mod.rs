@@ -2,14 +2,13 @@
 //! them. They hold no secret; what they show, they ask the API for, with the token that
 //! the operator types in.
 
-use http_body_util::Full;
 use hyper::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_FRAME_OPTIONS,
 };
 use hyper::{Response, body::Bytes};
 
-use crate::server::Body;
+use crate::server::{Body, whole};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -53,7 +52,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 /// The file at a path.
 pub(super) fn file(path: &str) -> Option<Response<Body>> {
     let (_, kind, text) = FILES.iter().find(|(at, ..)| *at == path)?;
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    let mut response = Response::new(whole(Bytes::from_static(text.as_bytes())));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     for (name, value) in HEADERS {

@@ -1,7 +1,8 @@
 //! What a row's hash is made of.
 //!
 //! SHA-256 over the words `gateway-audit-1`, then every column in the order of the
-//! table without `hash`. A column is one byte (0 for NULL, 1 otherwise), the length of
+//! table without `hash`. A row that has one of `via`, `address` and `agent`, which came
+//! later, begins with `gateway-audit-2`, and has the three before `prev_hash`. A column is one byte (0 for NULL, 1 otherwise), the length of
 //! its bytes as eight bytes, and its bytes; so no two rows give the same input. Numbers
 //! are eight bytes. Both are big-endian. The time is in microseconds since 1970.
 
@@ -19,7 +20,7 @@ pub(super) const START: Hash = [0; 32];
 pub(super) const CHAINS: u8 = 16;
 
 /// One row without its hashes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) chain: u8,
     pub(super) seq: i64,
@@ -39,7 +40,12 @@ impl Row<'_> {
             sha.update(bytes_or_empty);
         };
         let (stamp, entry) = (self.stamp, self.entry);
-        column(Some(b"gateway-audit-1"));
+        let newer = [&stamp.via, &stamp.address, &stamp.agent];
+        let is_newer = newer.iter().any(|column| column.is_some());
+        column(Some(match is_newer {
+            true => b"gateway-audit-2",
+            false => b"gateway-audit-1",
+        }));
         column(Some(&i64::from(self.chain).to_be_bytes()));
         column(Some(&self.seq.to_be_bytes()));
         column(Some(&self.at.to_be_bytes()));
@@ -53,6 +59,11 @@ impl Row<'_> {
         column(Some(entry.entity_id.as_bytes()));
         column(Some(outcome_name(entry.outcome).as_bytes()));
         column(entry.details.as_deref().map(str::as_bytes));
+        if is_newer {
+            for text in newer {
+                column(text.as_deref().map(str::as_bytes));
+            }
+        }
         column(Some(previous));
         sha.finalize().into()
     }
@@ -105,6 +116,7 @@ mod tests {
             request: "r1".into(),
             plugin: "notes".into(),
             version: "0.1.0".into(),
+            ..Stamp::default()
         };
         let entry = Entry {
             action: "message.create".into(),
@@ -125,5 +137,14 @@ mod tests {
         assert_eq!(hex::encode(row.hash(&START)), wanted);
         let moved = Row { seq: 2, ..row };
         assert_ne!(hex::encode(moved.hash(&START)), wanted);
+        let placed = Stamp {
+            address: Some("192.0.2.1".into()),
+            ..stamp.clone()
+        };
+        let row = Row {
+            stamp: &placed,
+            ..moved
+        };
+        assert_ne!(row.hash(&START), moved.hash(&START));
     }
 }

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::Serialize;
 
+use super::own_limits;
 use crate::capability::sql::Database;
-use crate::config;
 use crate::contract::sql::{Error, Kind, Value};
 
 /// One entry of the record.
@@ -37,9 +36,23 @@ pub struct Recorded {
 /// The place of an entry among all: by its time, and by its row within one microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    at: i64,
-    chain: i64,
-    seq: i64,
+    pub(super) at: i64,
+    pub(super) chain: i64,
+    pub(super) seq: i64,
+}
+
+/// Keeps the entries from before a place. Written out: MySQL compares rows without an
+/// index.
+pub(super) const BEFORE: &str = "AND at <= ? AND (at < ? OR chain < ? OR (chain = ? AND seq < ?)) ";
+
+impl Place {
+    /// What [`BEFORE`] has to be given.
+    pub(super) fn params(self) -> [Value; 5] {
+        let Self { at, chain, seq } = self;
+        let at = Value::Timestamp(at);
+        let [chain, seq] = [chain, seq].map(Value::Integer);
+        [at.clone(), at, chain.clone(), chain, seq]
+    }
 }
 
 impl fmt::Display for Place {
@@ -73,21 +86,14 @@ pub async fn history(
     before: Option<Place>,
     limit: usize,
 ) -> Result<Vec<Recorded>, Error> {
-    // Written out: MySQL compares rows without an index.
-    let further = match before {
-        Some(_) => "AND at <= ? AND (at < ? OR chain < ? OR (chain = ? AND seq < ?)) ",
-        None => "",
-    };
+    let further = before.map_or("", |_| BEFORE);
     let sql = format!(
         "SELECT at, chain, seq, actor, request, action, entity_id, version, outcome, details \
          FROM gateway_audit WHERE tenant IS NULL AND entity = ? {further}\
          ORDER BY at DESC, chain DESC, seq DESC LIMIT ?"
     );
     let mut params = vec![Value::Text(entity.to_owned())];
-    if let Some(Place { at, chain, seq }) = before {
-        params.extend([Value::Timestamp(at), Value::Timestamp(at)]);
-        params.extend([chain, chain, seq].map(Value::Integer));
-    }
+    params.extend(before.into_iter().flat_map(Place::params));
     params.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
     let columns = [
         Kind::Timestamp,
@@ -101,13 +107,9 @@ pub async fn history(
         Kind::Text,
         Kind::Text,
     ];
-    let limits = config::SqlLimits {
-        rows: limit,
-        bytes: 16 * 1024 * 1024,
-        statement_timeout: Duration::from_secs(10),
-        transactions: 1,
-    };
-    let rows = database.query_own(&sql, params, &columns, &limits).await?;
+    let rows = database
+        .query_own(&sql, params, &columns, &own_limits(limit))
+        .await?;
     rows.into_iter()
         .map(|row| read(row).ok_or(Error::Other))
         .collect()

@@ -7,11 +7,15 @@
 //! copies of the heads elsewhere if that matters.
 
 mod chain;
+mod ending;
 mod history;
+mod recall;
 mod verify;
 mod view;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
 
 use super::sql::{Database, Transaction};
 use crate::config;
@@ -20,6 +24,7 @@ use crate::contract::sql::{self, Dialect, Kind, Value};
 use chain::{Hash, Row, chain_of};
 
 pub use crate::contract::audit::{Entry, Outcome};
+pub use ending::{Ending, How};
 pub use history::{Place, Recorded, history};
 pub use verify::{Fault, Report, What, verify};
 pub use view::{Audit, View};
@@ -31,13 +36,22 @@ const MAX_ENTRIES: usize = 100;
 /// which of them serves.
 pub const OWN: &str = "plugin";
 
+/// What an entry is about that closes another one: see [`Ending`].
+const DOWNLOAD: &str = "download";
+
 /// What the host adds to every entry; a plugin can't forge it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Who asked, if a token said so.
+    /// Who asked, if a token said so, or on whose behalf.
     pub actor: Option<String>,
     /// The tenant of the one who asked.
     pub tenant: Option<String>,
+    /// By what a plugin knew on whose behalf a request without a token was made.
+    pub via: Option<String>,
+    /// Where the request came from.
+    pub address: Option<String>,
+    /// What the client calls itself, cut at 256 bytes.
+    pub agent: Option<String>,
     /// The id of the request.
     pub request: String,
     /// The plugin's name.
@@ -53,14 +67,8 @@ pub struct Stamp {
 pub async fn record(database: &Database, stamp: &Stamp, entry: Entry) -> Result<(), Error> {
     let mut pending = Pending::new(stamp.clone());
     pending.add(entry).map_err(Error::Invalid)?;
-    let limits = config::SqlLimits {
-        rows: 1,
-        bytes: 64 * 1024,
-        statement_timeout: Duration::from_secs(5),
-        transactions: 1,
-    };
     let written = async {
-        let mut transaction = database.begin(&limits).await?;
+        let mut transaction = database.begin(&own_limits(1)).await?;
         pending.write(&mut transaction).await?;
         transaction.commit().await
     };
@@ -68,6 +76,31 @@ pub async fn record(database: &Database, stamp: &Stamp, entry: Entry) -> Result<
         tracing::error!(?error, "an audit entry could not be written");
         Error::Unavailable
     })
+}
+
+/// What a statement of the host's own may do that gives so many rows.
+fn own_limits(rows: usize) -> config::SqlLimits {
+    config::SqlLimits {
+        rows,
+        bytes: 16 * 1024 * 1024,
+        statement_timeout: Duration::from_secs(10),
+        transactions: 1,
+    }
+}
+
+/// Writes one entry in a transaction that does more, at once rather than with the commit;
+/// tells where it is.
+///
+/// # Errors
+/// `invalid-statement` when the entry breaks a limit; otherwise as for every statement.
+pub async fn write(
+    transaction: &mut Transaction,
+    stamp: &Stamp,
+    entry: Entry,
+) -> Result<Place, sql::Error> {
+    let mut pending = Pending::new(stamp.clone());
+    pending.add(entry).map_err(sql::Error::InvalidStatement)?;
+    pending.write(transaction).await
 }
 
 /// Entries of one transaction that wait for its commit.
@@ -97,8 +130,9 @@ impl Pending {
         Ok(())
     }
 
-    /// Appends the entries to their chain, whose head stays locked until the commit.
-    pub(super) async fn write(self, transaction: &mut Transaction) -> Result<(), sql::Error> {
+    /// Appends the entries to their chain, whose head stays locked until the commit. Tells
+    /// where the last one is.
+    pub(super) async fn write(self, transaction: &mut Transaction) -> Result<Place, sql::Error> {
         let Self { stamp, entries } = self;
         let chain = chain_of(&stamp.request);
         let (mut seq, mut head) = lock_head(transaction, chain).await?;
@@ -125,7 +159,11 @@ impl Pending {
         ];
         let sql = "UPDATE gateway_audit_heads SET seq = ?, hash = ? WHERE chain = ?";
         transaction.execute_own(sql, params).await?;
-        Ok(())
+        Ok(Place {
+            at,
+            chain: chain.into(),
+            seq,
+        })
     }
 }
 
@@ -134,9 +172,10 @@ impl Pending {
 /// # Errors
 /// Why it may not.
 pub(super) fn permitted(entry: &Entry) -> Result<(), String> {
-    match entry.entity == OWN {
+    let name = entry.entity.as_str();
+    match [OWN, DOWNLOAD].contains(&name) {
         true => Err(format!(
-            "audit: entity must not be {OWN}, which is for the gateway's own entries"
+            "audit: entity must not be {name}, which is for the gateway's own entries"
         )),
         false => Ok(()),
     }
@@ -190,14 +229,15 @@ async fn lock_head(transaction: &mut Transaction, chain: u8) -> Result<(i64, Has
 }
 
 /// Columns of a row, in the order of [`row_params`].
-const COLUMNS: usize = 15;
+const COLUMNS: usize = 18;
 
 /// An insert of `rows` rows.
 fn insert(rows: usize) -> String {
     let row = format!("({})", ["?"; COLUMNS].join(", "));
     format!(
         "INSERT INTO gateway_audit (chain, seq, at, actor, tenant, request, plugin, version, \
-         action, entity, entity_id, outcome, details, prev_hash, hash) VALUES {}",
+         action, entity, entity_id, outcome, details, via, address, agent, prev_hash, hash) \
+         VALUES {}",
         vec![row; rows].join(", ")
     )
 }
@@ -220,6 +260,9 @@ fn row_params(row: &Row<'_>, previous: &Hash, hash: &Hash) -> [Value; COLUMNS] {
         text(&entry.entity_id),
         Value::Text(chain::outcome_name(entry.outcome).to_owned()),
         optional(&entry.details),
+        optional(&stamp.via),
+        optional(&stamp.address),
+        optional(&stamp.agent),
         Value::Bytes(previous.to_vec()),
         Value::Bytes(hash.to_vec()),
     ]

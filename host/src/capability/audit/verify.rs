@@ -216,7 +216,7 @@ async fn page(
     through: i64,
 ) -> Result<Vec<Vec<Value>>, Error> {
     let sql = "SELECT seq, at, actor, tenant, request, plugin, version, action, entity, \
-               entity_id, outcome, details, prev_hash, hash FROM gateway_audit \
+               entity_id, outcome, details, via, address, agent, prev_hash, hash FROM gateway_audit \
                WHERE chain = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?";
     let params = [i64::from(chain), after, through, PAGE]
         .map(Value::Integer)
@@ -224,6 +224,9 @@ async fn page(
     let columns = [
         Kind::Integer,
         Kind::Timestamp,
+        Kind::Text,
+        Kind::Text,
+        Kind::Text,
         Kind::Text,
         Kind::Text,
         Kind::Text,
@@ -274,6 +277,9 @@ impl Found {
             Value::Text(entity_id),
             Value::Text(outcome),
             details,
+            via,
+            address,
+            agent,
             Value::Bytes(previous),
             Value::Bytes(hash),
         ] = values
@@ -287,6 +293,9 @@ impl Found {
         let stamp = Stamp {
             actor: optional(actor),
             tenant: optional(tenant),
+            via: optional(via),
+            address: optional(address),
+            agent: optional(agent),
             request: request.clone(),
             plugin: plugin.clone(),
             version: version.clone(),

@@ -3,9 +3,9 @@
 use wasmtime::Result;
 use wasmtime::component::HasData;
 
-use super::{Entry, Stamp};
+use super::{Entry, Stamp, recall};
 use crate::capability::sql::Database;
-use crate::contract::audit::{Error, Host};
+use crate::contract::audit::{Error, Host, Recorded};
 
 /// Names [`View`] to wasmtime: `audit::add_to_linker::<_, Audit>(linker, |state| View { … })`.
 #[derive(Debug)]
@@ -30,5 +30,22 @@ impl Host for View<'_> {
             return Ok(Err(Error::Invalid(reason)));
         }
         Ok(super::record(self.database, self.stamp, entry).await)
+    }
+
+    async fn history(
+        &mut self,
+        tenant: Option<String>,
+        entity: String,
+        entity_id: String,
+        before: Option<String>,
+        limit: u32,
+    ) -> Result<Result<Vec<Recorded>, Error>> {
+        let thing = recall::Thing {
+            plugin: &self.stamp.plugin,
+            tenant: tenant.as_deref(),
+            entity: &entity,
+            id: &entity_id,
+        };
+        Ok(recall::history(self.database, thing, before.as_deref(), limit).await)
     }
 }

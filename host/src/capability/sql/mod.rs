@@ -265,10 +265,29 @@ impl Database {
         params: Vec<Value>,
         limits: &config::SqlLimits,
     ) -> Result<u64, Error> {
-        let statement = self
-            .0
-            .statements
-            .get(Author::Plugin, statement, params.len())?;
+        self.execute_by(Author::Plugin, statement, params, limits)
+            .await
+    }
+
+    /// As [`Self::execute`], for the host's own tables.
+    pub(crate) async fn execute_own(
+        &self,
+        statement: &str,
+        params: Vec<Value>,
+        limits: &config::SqlLimits,
+    ) -> Result<u64, Error> {
+        self.execute_by(Author::Host, statement, params, limits)
+            .await
+    }
+
+    async fn execute_by(
+        &self,
+        author: Author,
+        statement: &str,
+        params: Vec<Value>,
+        limits: &config::SqlLimits,
+    ) -> Result<u64, Error> {
+        let statement = self.0.statements.get(author, statement, params.len())?;
         let matched = on!(&self.0.pools, Pools(pair) => {
             execute_once(pair, &statement, params, limits).await
         });

@@ -5,7 +5,7 @@ use super::pool::{Lease, Pool};
 use super::rows::unpack;
 use super::statement::Author;
 use super::{Database, Pair, Pools, batch_on, execute_on, mysql, on, postgres, query_on, sqlite};
-use crate::capability::audit;
+use crate::capability::{audit, blob};
 use crate::config;
 use crate::contract::sql::{Dialect, Error, Kind, Rows, Value};
 
@@ -20,11 +20,16 @@ pub struct Transaction {
     connection: Connection,
     failed: Option<Error>,
     record: Option<audit::Pending>,
+    /// Downloads that its commit ends: by which plugin, and with which tag.
+    ended: Vec<(String, String)>,
     /// Its limits are those of the request that began it.
     limits: config::SqlLimits,
     /// Counts it as one of its request's.
     pub(super) counted: Option<super::view::Counted>,
 }
+
+/// Tags whose downloads one transaction ends at most.
+const MAX_ENDED: usize = 1000;
 
 #[derive(Debug)]
 enum Connection {
@@ -48,6 +53,7 @@ impl Transaction {
             connection: connection.map_err(|failure| failure.error)?,
             failed: None,
             record: None,
+            ended: Vec::new(),
             limits: limits.clone(),
             counted: None,
         })
@@ -175,6 +181,38 @@ impl Transaction {
         self.note(outcome)
     }
 
+    /// Counts one more that needs a blob; false when the plugin has no such blob.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn link(&mut self, plugin: &str, blob: &str) -> Result<bool, Error> {
+        blob::link(self, plugin, blob).await
+    }
+
+    /// Counts one less.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn unlink(&mut self, plugin: &str, blob: &str) -> Result<(), Error> {
+        blob::unlink(self, plugin, blob).await
+    }
+
+    /// Ends the downloads that carry a tag, with the commit.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn end_downloads(&mut self, plugin: &str, tag: String) -> Result<(), Error> {
+        self.still_good()?;
+        if self.ended.len() == MAX_ENDED {
+            let text = format!("more than {MAX_ENDED} ends of downloads in one transaction");
+            return self.note(Err(Failure::clean(Error::InvalidStatement(text))));
+        }
+        let (sql, params) = blob::end_downloads(plugin, &tag);
+        self.execute_own(sql, params).await?;
+        self.ended.push((plugin.to_owned(), tag));
+        Ok(())
+    }
+
     /// Writes the audit entries and commits.
     ///
     /// The entries come last, so that the head of their chain is locked for as short as
@@ -191,7 +229,18 @@ impl Transaction {
         let outcome = on!(&mut self.connection, Connection(lease) => {
             batch_on(lease, "COMMIT", &self.limits, false).await
         });
-        outcome.map_err(|failure| failure.error)
+        outcome.map_err(|failure| failure.error)?;
+        let (database, ended) = (self.database.clone(), std::mem::take(&mut self.ended));
+        let limits = self.limits.clone();
+        // The connection goes back before another one is asked for.
+        drop(self);
+        for (plugin, tag) in ended {
+            let (sql, params) = blob::end_downloads(&plugin, &tag);
+            if let Err(error) = database.execute_own(sql, params, &limits).await {
+                tracing::error!(?error, "downloads that had just begun could not be ended");
+            }
+        }
+        Ok(())
     }
 
     fn still_good(&self) -> Result<(), Error> {

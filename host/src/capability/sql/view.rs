@@ -143,6 +143,33 @@ impl HostTransaction for View<'_> {
         Ok(self.table.get_mut(&this)?.audit(self.stamp, entry))
     }
 
+    async fn link(
+        &mut self,
+        this: Resource<Transaction>,
+        blob: String,
+    ) -> Result<Result<bool, Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        Ok(transaction.link(&self.stamp.plugin, &blob).await)
+    }
+
+    async fn unlink(
+        &mut self,
+        this: Resource<Transaction>,
+        blob: String,
+    ) -> Result<Result<(), Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        Ok(transaction.unlink(&self.stamp.plugin, &blob).await)
+    }
+
+    async fn end_downloads(
+        &mut self,
+        this: Resource<Transaction>,
+        tag: String,
+    ) -> Result<Result<(), Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        Ok(transaction.end_downloads(&self.stamp.plugin, tag).await)
+    }
+
     async fn commit(&mut self, this: Resource<Transaction>) -> Result<Result<(), Error>> {
         let call = self.table.delete(this)?.commit();
         Ok(self.watch.call(Statement::Commit, None, call).await)

@@ -95,6 +95,7 @@ fn drain(body: &IncomingBody) -> Response {
         Err(BodyError::TooLarge(limit)) => answer(413, format!("too-large {limit}")),
         Err(BodyError::Timeout) => answer(408, "timeout"),
         Err(BodyError::Disconnected) => answer(400, "disconnected"),
+        Err(BodyError::Malformed(text)) => answer(400, text),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The exports, and which path does what.
 
+mod blobs;
 mod database;
 mod exchange;
 mod marks;
@@ -78,6 +79,21 @@ fn route(request: Request) -> Response {
         "counter" => counter(),
         "version" => answer(200, marks::mark("version")),
         "work" => work(),
+
+        // Content that goes past the guest.
+        "blob-put" => blobs::put(number, request),
+        "blob-begin" => blobs::begin(number, &request),
+        "blob-append" => blobs::append(number, request),
+        "blob-offset" => blobs::offset(&request),
+        "blob-finish" => blobs::finish(&request),
+        "blob-cancel" => blobs::cancel(&request),
+        "blob-get" => blobs::get(&request),
+        "blob-read" => blobs::read(&request),
+        "blob-history" => blobs::history(&request),
+        "blob-link" => blobs::transact("link", &request),
+        "blob-unlink" => blobs::transact("unlink", &request),
+        "blob-end" => blobs::transact("end", &request),
+        "blob-form" => blobs::form(request),
 
         // Answers that HTTP does not know.
         "bad-status" => answer(42, "status 42"),

@@ -1,0 +1,62 @@
+-- Whence and on whose behalf a request came. Rows from before have none of it, and the
+-- hash that they had.
+ALTER TABLE gateway_audit ADD COLUMN via TEXT;
+ALTER TABLE gateway_audit ADD COLUMN address TEXT;
+ALTER TABLE gateway_audit ADD COLUMN agent TEXT;
+
+-- Content in the blob store. A row is there before the first byte is, and until the last
+-- one is gone. `state`: open (still arriving), ready, doomed (being removed). `links`
+-- counts what needs it.
+CREATE TABLE gateway_blobs (
+    id UUID NOT NULL PRIMARY KEY,
+    plugin TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    state TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    most BIGINT NOT NULL,
+    wanted BYTEA,
+    sha256 BYTEA,
+    hasher BYTEA,
+    links BIGINT NOT NULL,
+    touched_at TIMESTAMPTZ NOT NULL
+);
+
+-- Equal content is kept once. What is not ready has no SHA-256, and is never equal.
+CREATE UNIQUE INDEX gateway_blobs_content ON gateway_blobs (plugin, scope, sha256);
+
+-- What nobody needs, by how long.
+CREATE INDEX gateway_blobs_unlinked ON gateway_blobs (links, touched_at);
+
+-- The objects that content consists of, in their order. One without a size was never
+-- finished.
+CREATE TABLE gateway_blob_parts (
+    blob UUID NOT NULL,
+    part BIGINT NOT NULL,
+    object TEXT NOT NULL,
+    size BIGINT,
+    PRIMARY KEY (blob, part)
+);
+
+-- Downloads that run: by which gateway, and when it was last seen at it. What is left of a
+-- gateway that died is closed in the record by another one, as `stamp` and `action` say.
+CREATE TABLE gateway_downloads (
+    id UUID NOT NULL PRIMARY KEY,
+    plugin TEXT NOT NULL,
+    gateway UUID NOT NULL,
+    seen_at TIMESTAMPTZ NOT NULL,
+    is_ended BOOLEAN NOT NULL,
+    place TEXT NOT NULL,
+    action TEXT NOT NULL,
+    stamp TEXT NOT NULL
+);
+
+CREATE INDEX gateway_downloads_gateway ON gateway_downloads (gateway, is_ended);
+
+-- By what a plugin ends them.
+CREATE TABLE gateway_download_tags (
+    download UUID NOT NULL,
+    tag TEXT NOT NULL,
+    PRIMARY KEY (download, tag)
+);
+
+CREATE INDEX gateway_download_tags_tag ON gateway_download_tags (tag);
