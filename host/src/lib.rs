@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
-use crate::capability::blob::{self, Shelf};
+use crate::capability::blob::{self, Blobs, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
 use crate::deployment::{ChangeError, Rules, Service, Shared, SignatureError, Store};
@@ -132,6 +132,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let shelf = Shelf {
         store: blob::store::Store::local(&config.data.join("blobs")),
         settings: config.blob.clone(),
+        metrics: metrics.clone(),
     };
     let shared = Shared {
         blobs: shelf,
@@ -140,7 +141,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         store: store.clone(),
         metrics: metrics.clone(),
     };
-    let mut services = Vec::new();
+    let (mut services, mut all_blobs) = (Vec::new(), Vec::new());
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
             continue;
@@ -166,7 +167,9 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
                 "serving"
             );
         }
-        shutdown.spawn(service.blobs().clone().watch(shutdown.clone()));
+        let blobs = service.blobs().clone();
+        shutdown.spawn(blobs.clone().watch(shutdown.clone()));
+        all_blobs.push(blobs);
         services.push(Arc::new(service));
     }
 
@@ -236,6 +239,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         reloader,
         shutdown,
         admin_shutdown,
+        blobs: all_blobs,
         databases,
         traces,
     })
@@ -303,12 +307,17 @@ pub struct Running {
     reloader: Arc<Reloader>,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
+    blobs: Vec<Blobs>,
     databases: Databases,
     traces: Traces,
 }
 
 /// How long the operator's connections may take to finish; probes take milliseconds.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+/// How long it may take to write down how the downloads ended, and to throw away what of
+/// uploads has arrived. What is not done by then is left to another gateway.
+const SETTLE: Duration = Duration::from_secs(5);
 
 impl Running {
     /// Where clients connect.
@@ -363,6 +372,8 @@ impl Running {
         Box::pin(async move {
             let drain = self.limits.load().drain_timeout;
             let clean = self.shutdown.run(drain).await;
+            let settled = self.blobs.iter().map(|blobs| blobs.settle(SETTLE));
+            futures_util::future::join_all(settled).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
             self.traces.shutdown().await;
             self.databases.close().await;

@@ -18,14 +18,19 @@ use url::Url;
 /// Why the store can't do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// There is no such object.
     #[error("no such object: {0}")]
     NotFound(String),
+    /// It can't be reached, or can't serve now.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// There is no room left.
     #[error("full: {0}")]
     Full(String),
+    /// It took too long.
     #[error("timeout: {0}")]
     Timeout(String),
+    /// Anything else.
     #[error("{0}")]
     Other(String),
 }
@@ -42,14 +47,19 @@ impl From<io::Error> for Error {
     }
 }
 
+/// Names an object; random, and tells nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
 
 impl Key {
+    /// A new one.
+    #[must_use]
     pub fn random() -> Self {
         Self(hex::encode(rand::random::<[u8; 16]>()))
     }
 
+    /// As it is written: 32 hexadecimal digits.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,22 +75,32 @@ impl FromStr for Key {
     }
 }
 
+/// One object of several that make up a content.
 #[derive(Debug, Clone)]
 pub struct Segment {
+    /// Which one.
     pub key: Key,
+    /// In bytes.
     pub size: u64,
 }
 
+/// Objects by their keys. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<PathBuf>);
 
 impl Store {
+    /// Objects are files of a folder, which is made when it is needed.
+    #[must_use]
     pub fn local(folder: &Path) -> Self {
         Self(Arc::new(folder.to_owned()))
     }
     fn path(&self, key: &Key) -> PathBuf {
         self.0.join(&key.0)
     }
+    /// Begins an object. It is not there before the writer has finished.
+    ///
+    /// # Errors
+    /// When the store can't be used.
     pub async fn writer(&self, key: &Key) -> Result<Writer, Error> {
         fs::create_dir_all(&*self.0).await?;
         let path = self.path(key);
@@ -91,6 +111,7 @@ impl Store {
             path,
         })
     }
+    /// The bytes in a range of what the segments make up together.
     pub fn read(
         &self,
         segments: Vec<Segment>,
@@ -137,13 +158,22 @@ impl Store {
             })
             .boxed()
     }
+    /// Removes an object, if it is there.
+    ///
+    /// # Errors
+    /// When the store can't be used.
     pub async fn delete(&self, key: &Key) -> Result<(), Error> {
         match fs::remove_file(self.path(key)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
-    pub async fn presign(&self, _: &Key, _: Duration) -> Result<Option<Url>, Error> {
+    /// An address from which a client can fetch the object for some time, when the store
+    /// speaks HTTP.
+    ///
+    /// # Errors
+    /// When it could not be signed.
+    pub async fn presign(&self, _key: &Key, _lifetime: Duration) -> Result<Option<Url>, Error> {
         Ok(None)
     }
 }
@@ -154,6 +184,7 @@ impl fmt::Display for Key {
     }
 }
 
+/// An object that is being written.
 #[derive(Debug)]
 pub struct Writer {
     file: File,
@@ -161,14 +192,23 @@ pub struct Writer {
     path: PathBuf,
 }
 impl Writer {
+    /// Adds bytes at its end.
+    ///
+    /// # Errors
+    /// When the store can't be used.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         Ok(self.file.write_all(&bytes).await?)
     }
+    /// Makes it an object: from here on it is there, also after a crash.
+    ///
+    /// # Errors
+    /// When the store can't be used; there is no object then.
     pub async fn finish(mut self) -> Result<(), Error> {
         self.file.flush().await?;
         self.file.sync_all().await?;
         Ok(fs::rename(&self.part, &self.path).await?)
     }
+    /// Throws it away.
     pub async fn abort(self) {
         let _ = fs::remove_file(&self.part).await;
     }
