@@ -107,6 +107,12 @@ async fn read(
     if is_encoded(headers) {
         return Err(Cause::ContentEncoding);
     }
+    // What is known to be long is handed over at once: a plugin that refuses it has not
+    // made its client send a part for nothing, and none of it is lost with a connection.
+    let inline = plugin.inline_body as u64;
+    if body.declared().is_some_and(|length| length > inline) {
+        return Ok(Body::Stream(body));
+    }
     // The pause between pieces alone would let a trickle hold its place for hours.
     let filled = tokio::time::timeout(limits.body_timeout, body.fill(plugin.inline_body)).await;
     match filled.unwrap_or(Err(BodyError::Timeout)) {
