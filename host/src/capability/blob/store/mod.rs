@@ -246,14 +246,14 @@ impl Store {
     }
 
     /// Removes what was begun `age` ago or earlier and never finished, as far as the store
-    /// can list that; returns how much that was.
+    /// can tell: in a bucket that is for a rule of its lifecycle. Returns how much it was.
     ///
     /// # Errors
     /// When the store can't be used.
     pub async fn sweep(&self, age: Duration) -> Result<u64, Error> {
         match &self.0 {
             Place::Local(folder) => folder.sweep(age).await,
-            Place::S3(bucket) => bucket.sweep().await,
+            Place::S3(_) => Ok(0),
         }
     }
 }
