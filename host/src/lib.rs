@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
-use crate::capability::blob::{self, Shelf};
+use crate::capability::blob::{self, Blobs, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
 use crate::deployment::{ChangeError, Rules, Service, Shared, SignatureError, Store};
@@ -135,8 +135,9 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     let shelf = Shelf {
         store: blob::store::Store::open(&config.blob).await?,
         settings: config.blob.clone(),
+        metrics: metrics.clone(),
     };
-    shutdown.spawn(sweep(shelf.clone()));
+    shutdown.spawn(sweep(shelf.clone(), shutdown.clone()));
     let shared = Shared {
         blobs: shelf,
         rules: Arc::clone(&rules),
@@ -144,7 +145,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         store: store.clone(),
         metrics: metrics.clone(),
     };
-    let mut services = Vec::new();
+    let (mut services, mut all_blobs) = (Vec::new(), Vec::new());
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
             continue;
@@ -170,7 +171,9 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
                 "serving"
             );
         }
-        shutdown.spawn(service.blobs().clone().watch(shutdown.clone()));
+        let blobs = service.blobs().clone();
+        shutdown.spawn(blobs.clone().watch(shutdown.clone()));
+        all_blobs.push(blobs);
         services.push(Arc::new(service));
     }
 
@@ -240,6 +243,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         reloader,
         shutdown,
         admin_shutdown,
+        blobs: all_blobs,
         databases,
         traces,
     })
@@ -269,9 +273,13 @@ async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loade
 }
 
 /// Removes what a gateway that was killed had begun to write and nobody goes on with.
-async fn sweep(shelf: Shelf) {
+async fn sweep(shelf: Shelf, shutdown: Shutdown) {
     let age = shelf.settings.grace.max(shelf.settings.upload_timeout);
-    match shelf.store.sweep(age).await {
+    let swept = tokio::select! {
+        () = shutdown.hard() => return,
+        swept = shelf.store.sweep(age) => swept,
+    };
+    match swept {
         Ok(0) => {}
         Ok(files) => tracing::info!(files, "incomplete files of blobs were removed"),
         Err(error) => tracing::warn!(%error, "incomplete files of blobs could not be looked for"),
@@ -317,12 +325,17 @@ pub struct Running {
     reloader: Arc<Reloader>,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
+    blobs: Vec<Blobs>,
     databases: Databases,
     traces: Traces,
 }
 
 /// How long the operator's connections may take to finish; probes take milliseconds.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
+
+/// How long it may take to write down how the downloads ended, and to throw away what of
+/// uploads has arrived. What is not done by then is left to another gateway.
+const SETTLE: Duration = Duration::from_secs(5);
 
 impl Running {
     /// Where clients connect.
@@ -377,6 +390,8 @@ impl Running {
         Box::pin(async move {
             let drain = self.limits.load().drain_timeout;
             let clean = self.shutdown.run(drain).await;
+            let settled = self.blobs.iter().map(|blobs| blobs.settle(SETTLE));
+            futures_util::future::join_all(settled).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
             self.traces.shutdown().await;
             self.databases.close().await;

@@ -14,13 +14,10 @@ mod contract {
             "gateway:plugin/sql@0.1.0/cell": crate::ports::Cell,
             "gateway:plugin/sql@0.1.0/rows": crate::ports::Rows,
             "gateway:plugin/sql@0.1.0/error": crate::ports::Error,
-            "gateway:plugin/audit@0.1.0/outcome": crate::ports::Outcome,
             "gateway:plugin/audit@0.1.0/entry": crate::ports::Entry,
             "gateway:plugin/audit@0.1.0/error": crate::ports::AuditError,
             "gateway:plugin/log@0.1.0/level": crate::ports::Level,
             "gateway:plugin/http@0.1.0/field": crate::api::Field,
-            "gateway:plugin/http@0.1.0/response": crate::api::Response,
-            "gateway:plugin/http@0.1.0/response-body": crate::api::ResponseBody,
         },
     });
 }
@@ -138,13 +135,13 @@ impl Settings for Host {
 struct Chat;
 
 impl handler::Guest for Chat {
-    fn handle(request: http::Request) -> api::Response {
+    fn handle(request: http::Request) -> http::Response {
         let body = match request.body {
             http::RequestBody::Empty => api::Body::Empty,
             http::RequestBody::Bytes(bytes) => api::Body::Bytes(bytes),
             http::RequestBody::Stream(_) => api::Body::TooLarge,
         };
-        api::handle(
+        let response = api::handle(
             &Host,
             *LIMITS.get_or_init(|| api::Limits::read(&Host)),
             api::Request {
@@ -154,7 +151,15 @@ impl handler::Guest for Chat {
                 headers: request.headers,
                 body,
             },
-        )
+        );
+        http::Response {
+            status: response.status,
+            headers: response.headers,
+            body: match response.body {
+                api::ResponseBody::Empty => http::ResponseBody::Empty,
+                api::ResponseBody::Bytes(bytes) => http::ResponseBody::Bytes(bytes),
+            },
+        }
     }
 }
 

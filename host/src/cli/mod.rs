@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, Draft, Environment, Flags};
 
 mod audit;
+mod blobs;
 mod build;
 mod config;
 mod deploy;
@@ -60,6 +61,7 @@ enum Command {
     Migrate(migrate::Migrate),
     Plugin(plugin::Plugin),
     Audit(audit::Audit),
+    Blobs(blobs::Blobs),
 }
 
 /// Where the configuration comes from.
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Migrate(command) => command.run(),
         Command::Plugin(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Blobs(command) => command.run(),
     };
     match outcome {
         Ok(()) => Exit::Done.into(),

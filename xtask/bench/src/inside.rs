@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use gateway::capability::sql::Database;
 use gateway::config::{Config, Environment, Flags, Isolation, Plugin as Settings};
-use gateway::plugin::{Body, Call, Engine, Identity, Loaded, Turnstile, Version};
+use gateway::plugin::{Body, Call, Engine, Identity, Loaded, Resources, Turnstile, Version};
 use gateway::telemetry::Metrics;
 
 use crate::report::Report;
@@ -102,7 +102,10 @@ async fn version(
         identity,
         loaded,
         settings,
-        database,
+        Resources {
+            database,
+            blobs: None,
+        },
         turnstile,
         &Metrics::unread(),
     )
@@ -125,6 +128,7 @@ async fn call_time(
             query: None,
             headers: Vec::new(),
             body: Body::Empty,
+            address: None,
             claims: None,
             trace: None,
         };

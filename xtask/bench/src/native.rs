@@ -189,6 +189,7 @@ impl Twin {
             request: Uuid::now_v7().to_string(),
             plugin: "chat".to_owned(),
             version: "twin".to_owned(),
+            ..Stamp::default()
         };
         let (database, limits) = (self.database.clone(), Arc::clone(&self.limits));
         Fiber::new(move |inside| {

@@ -222,43 +222,6 @@ impl Blobs {
             })
             .collect()
     }
-
-    /// Removes content that nobody has been told of. What can't be removed now is left to
-    /// the collection.
-    pub(super) async fn discard(&self, id: Uuid) {
-        let sql = "UPDATE gateway_blobs SET state = 'doomed', sha256 = NULL \
-                   WHERE id = ? AND state = 'open'";
-        let removed = async {
-            match self.execute(sql, vec![uuid(id)]).await? {
-                0 => Ok(()),
-                _ => self.remove(id).await,
-            }
-        };
-        if let Err(error) = removed.await {
-            tracing::warn!(%id, ?error, "an upload could not be thrown away, and is left to the collection");
-        }
-    }
-
-    /// Removes doomed content: first its objects, then its rows.
-    pub(super) async fn remove(&self, id: Uuid) -> Result<(), Error> {
-        let sql = "SELECT object FROM gateway_blob_parts WHERE blob = ?";
-        for row in self.query(sql, vec![uuid(id)], &[Kind::Text]).await? {
-            let [Value::Text(object)] = row.as_slice() else {
-                return Err(Error::Other);
-            };
-            let key: Key = object.parse().map_err(|_| Error::Other)?;
-            self.0
-                .store
-                .delete(&key)
-                .await
-                .map_err(|error| super::store_failed(&error))?;
-        }
-        let sql = "DELETE FROM gateway_blob_parts WHERE blob = ?";
-        self.execute(sql, vec![uuid(id)]).await?;
-        let sql = "DELETE FROM gateway_blobs WHERE id = ? AND state = 'doomed'";
-        self.execute(sql, vec![uuid(id)]).await?;
-        Ok(())
-    }
 }
 
 fn stored(id: Uuid, size: u64, digest: [u8; 32]) -> Stored {

@@ -102,6 +102,7 @@ impl Blobs {
                 }
             }
         })?;
+        self.0.traffic.downloading.inc();
         Ok(Download {
             size,
             part,
@@ -234,6 +235,9 @@ impl Drop for Closing {
             sent: self.sent.load(Ordering::Acquire),
             how: self.how,
         };
+        let traffic = &self.blobs.0.traffic;
+        traffic.downloading.dec();
+        traffic.downloaded(ending.how.name(), ending.sent);
         let (blobs, id, opened) = (self.blobs.clone(), self.id, self.opened.clone());
         if tokio::runtime::Handle::try_current().is_ok() {
             let tasks = self.blobs.0.tasks.clone();

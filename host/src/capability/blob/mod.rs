@@ -27,8 +27,9 @@ use crate::capability::sql::Database;
 use crate::config;
 use crate::contract::blob::Error;
 use crate::contract::sql::{Kind, Value};
+use crate::telemetry::metrics::{Metrics, Traffic};
 
-pub use collect::{Collected, collect};
+pub use collect::{Collected, Collector};
 pub use download::{Body, Download};
 pub(crate) use record::{end_downloads, link, unlink};
 pub use view::{Capability, Excuse, View};
@@ -44,9 +45,10 @@ struct Inner {
     store: Store,
     settings: config::Blob,
     limits: config::BlobLimits,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
     running: Running,
+    traffic: Arc<Traffic>,
     /// What has to be done before the database is closed: ends that are still to be
     /// written, uploads that are still to be thrown away.
     tasks: TaskTracker,
@@ -59,6 +61,8 @@ pub struct Shelf {
     pub store: Store,
     /// What holds for everybody.
     pub settings: config::Blob,
+    /// Where the traffic is counted.
+    pub metrics: Metrics,
 }
 
 impl Shelf {
@@ -71,10 +75,11 @@ impl Shelf {
             database,
             store: self.store.clone(),
             settings: self.settings.clone(),
-            uploads: Semaphore::new(limits.uploads),
+            uploads: Arc::new(Semaphore::new(limits.uploads)),
             downloads: Arc::new(Semaphore::new(limits.downloads)),
             limits,
             running: Running::default(),
+            traffic: self.metrics.traffic(plugin),
             tasks: TaskTracker::new(),
         }))
     }

@@ -86,7 +86,7 @@ impl Blobs {
             }
             if collection.elapsed() >= self.0.settings.gc_interval {
                 collection = Instant::now();
-                let _failed = self.collect_own().await;
+                let _failed = self.collect().await;
             }
         }
     }

@@ -1,5 +1,7 @@
 //! From the client's connection into the store.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -10,6 +12,7 @@ use super::{Blobs, store_failed};
 use crate::capability::body::IncomingBody;
 use crate::contract::blob::{Error, Stored, Storing};
 use crate::contract::body::BodyError;
+use crate::telemetry::metrics::Traffic;
 
 /// What becomes of what has arrived when the rest does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,8 @@ impl Blobs {
         offset: u64,
         body: IncomingBody,
     ) -> Result<u64, Error> {
-        let _place = self.0.uploads.try_acquire().map_err(|_| Error::Busy)?;
+        let place = Arc::clone(&self.0.uploads).try_acquire_owned();
+        let place = place.map_err(|_| Error::Busy)?;
         let open = self.open_blob(id).await?;
         if offset != open.size {
             return Err(Error::OffsetMismatch(open.size));
@@ -64,7 +68,14 @@ impl Blobs {
         if body.declared().is_some_and(|length| length > left) {
             return Err(Error::TooLarge(open.most));
         }
-        let (size, _) = self.receive(&open, body, Rest::Keep).await?;
+        // In a task of its own: what had arrived is kept when the request is cut, too, and a
+        // cut connection ends its request.
+        let blobs = self.clone();
+        let received = self.0.tasks.spawn(async move {
+            let _place = place;
+            blobs.receive(&open, body, Rest::Keep).await
+        });
+        let (size, _) = received.await.map_err(|_| Error::Other)??;
         Ok(size)
     }
 
@@ -100,11 +111,15 @@ impl Blobs {
     ) -> Result<(u64, Sha256), Error> {
         let left = open.most - open.size.min(open.most);
         body.set_limit(left);
+        let mut counted = Counted::new(&self.0.traffic);
         let unlimited = self.write(open, body, rest);
-        match tokio::time::timeout(self.0.settings.upload_timeout, unlimited).await {
-            Ok(written) => written,
-            Err(_) => Err(Error::Timeout),
-        }
+        let written = tokio::time::timeout(self.0.settings.upload_timeout, unlimited).await;
+        let written = written.unwrap_or(Err(Error::Timeout));
+        counted.outcome = match &written {
+            Ok(_) => "complete",
+            Err(error) => word(error),
+        };
+        written
     }
 
     async fn write(
@@ -137,6 +152,7 @@ impl Blobs {
             let Some(bytes) = piece else { break None };
             hasher.update(&bytes);
             length += bytes.len() as u64;
+            self.0.traffic.received(bytes.len() as u64);
             if let Err(error) = writer.write(bytes).await {
                 return Err(store_failed(&error));
             }
@@ -161,6 +177,46 @@ impl Blobs {
             // Two requests were at the same place; the other one's bytes are there now.
             false => Err(Error::OffsetMismatch(self.open_blob(open.id).await?.size)),
         }
+    }
+}
+
+/// Counts a body when it is dropped: as cut, unless it is known better.
+struct Counted<'a> {
+    traffic: &'a Traffic,
+    outcome: &'static str,
+}
+
+impl<'a> Counted<'a> {
+    fn new(traffic: &'a Traffic) -> Self {
+        traffic.uploading.inc();
+        Self {
+            traffic,
+            outcome: "disconnected",
+        }
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.traffic.uploading.dec();
+        self.traffic.uploaded(self.outcome);
+    }
+}
+
+/// For the metrics.
+fn word(error: &Error) -> &'static str {
+    match error {
+        Error::NoSuchBlob => "no_such_blob",
+        Error::TooLarge(_) => "too_large",
+        Error::DigestMismatch => "digest_mismatch",
+        Error::OffsetMismatch(_) => "offset_mismatch",
+        Error::Disconnected => "disconnected",
+        Error::Timeout => "timeout",
+        Error::Busy => "busy",
+        Error::Full => "full",
+        Error::Unavailable => "unavailable",
+        Error::Invalid(_) => "invalid",
+        Error::Other => "other",
     }
 }
 

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::process::{self, Process};
 use super::version::{METHODS, Route, STATUSES, Statement, Version};
-use super::{Counts, Pool};
+use super::{Counts, Pool, Traffic};
 
 use MetricType::{Counter, Gauge, Histogram, Info};
 
@@ -30,6 +30,8 @@ impl Collector for Counts {
         told.plugins(&versions)?;
         told.statements(&versions)?;
         told.swaps(self)?;
+        let traffic = self.traffic.read().clone();
+        told.blobs(&traffic)?;
         let databases = self.databases.read().clone();
         let pools: Vec<_> = databases
             .iter()
@@ -244,6 +246,61 @@ impl Exposition<'_, '_> {
         let help = "Old versions that have requests in flight";
         self.family("gateway_versions_draining", Gauge, help)?
             .alone(&swaps.draining)
+    }
+
+    fn blobs(&mut self, traffic: &[Arc<Traffic>]) -> Result<(), Error> {
+        type Of = fn(&Traffic) -> u64;
+        let help = "Bodies on their way into the blob store";
+        let mut family = self.family("gateway_blob_uploads_in_flight", Gauge, help)?;
+        for of in traffic {
+            family.with([("plugin", &*of.plugin)], &of.uploading)?;
+        }
+        let help = "Downloads that are open";
+        let mut family = self.family("gateway_blob_downloads_in_flight", Gauge, help)?;
+        for of in traffic {
+            family.with([("plugin", &*of.plugin)], &of.downloading)?;
+        }
+        let help = "Bodies that came for the blob store, by how it went";
+        let mut family = self.family("gateway_blob_uploads", Counter, help)?;
+        for of in traffic {
+            for (outcome, count) in of.uploads.counts() {
+                family.count([("plugin", &of.plugin), ("outcome", outcome)], count)?;
+            }
+        }
+        let help = "Downloads that ended, by how they did";
+        let mut family = self.family("gateway_blob_downloads", Counter, help)?;
+        for of in traffic {
+            for (outcome, count) in of.downloads.counts() {
+                family.count([("plugin", &of.plugin), ("outcome", outcome)], count)?;
+            }
+        }
+        let sums: [(&'static str, &'static str, Of); 4] = [
+            (
+                "gateway_blob_received_bytes",
+                "Bytes written to the blob store",
+                |of| of.received.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_blob_sent_bytes",
+                "Bytes of downloads that ended",
+                |of| of.sent.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_blob_collected",
+                "Blobs that nobody needed and that were removed",
+                |of| of.collected.load(Ordering::Relaxed),
+            ),
+            ("gateway_blob_collected_bytes", "Their bytes", |of| {
+                of.collected_bytes.load(Ordering::Relaxed)
+            }),
+        ];
+        for (name, help, sum) in sums {
+            let mut family = self.family(name, Counter, help)?;
+            for of in traffic {
+                family.count([("plugin", &of.plugin)], sum(of))?;
+            }
+        }
+        Ok(())
     }
 
     fn pools(&mut self, pools: &[(&str, Pool)]) -> Result<(), Error> {

@@ -9,6 +9,7 @@ mod histogram;
 mod process;
 mod swaps;
 mod tally;
+mod traffic;
 mod version;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use prometheus_client::registry::Registry;
 pub use histogram::Histogram;
 pub(crate) use histogram::WAITS;
 pub use swaps::Swaps;
+pub use traffic::Traffic;
 pub use version::Version;
 pub(crate) use version::{Alive, Statement, error_word};
 
@@ -71,6 +73,8 @@ struct Counts {
     /// Requests that no plugin was called for.
     host: Route,
     databases: RwLock<Vec<(String, Arc<dyn Pools>)>>,
+    /// One for each plugin.
+    traffic: RwLock<Vec<Arc<Traffic>>>,
 }
 
 /// What tells how the connections to a database are used.
@@ -111,6 +115,7 @@ impl Metrics {
             versions: RwLock::default(),
             host: Route::new(""),
             databases: RwLock::default(),
+            traffic: RwLock::default(),
         });
         process::started();
         let mut registry = Registry::default();
@@ -162,6 +167,18 @@ impl Metrics {
     pub fn watch(&self, name: &str, database: Arc<dyn Pools>) {
         let mut databases = self.0.counts.databases.write();
         databases.push((name.to_owned(), database));
+    }
+
+    /// What is measured of a plugin's blobs; the same for the same plugin.
+    #[must_use]
+    pub fn traffic(&self, plugin: &str) -> Arc<Traffic> {
+        let mut traffic = self.0.counts.traffic.write();
+        if let Some(known) = traffic.iter().find(|known| known.plugin == plugin) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(Traffic::new(plugin));
+        traffic.push(Arc::clone(&new));
+        new
     }
 
     /// The changes between versions.

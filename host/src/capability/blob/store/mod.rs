@@ -7,12 +7,9 @@ mod error;
 mod local;
 mod read;
 mod s3;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,56 +101,57 @@ pub struct OpenError {
     advice: &'static str,
 }
 
+/// Why the store of a configuration can't be used.
+fn refused(config: &config::Blob, action: &'static str) -> impl FnOnce(Error) -> OpenError {
+    let place = config.store.to_string();
+    let advice = match &config.store {
+        config::BlobStore::Folder(_) => {
+            "blob.store must name a folder that the gateway may write to"
+        }
+        config::BlobStore::S3(_) => {
+            "check blob.store, and the endpoint, the region, path_style and the keys in blob.s3"
+        }
+    };
+    move |source| OpenError {
+        place,
+        action,
+        source,
+        advice,
+    }
+}
+
 impl Store {
+    /// The store that the configuration names, of which nobody has looked whether it can
+    /// be used.
+    ///
+    /// # Errors
+    /// When the settings are none that a client can be made from.
+    pub fn new(config: &config::Blob) -> Result<Self, OpenError> {
+        Ok(Self(match &config.store {
+            config::BlobStore::Folder(path) => {
+                Place::Local(Arc::new(Folder::new(path, config.timeout)))
+            }
+            config::BlobStore::S3(s3) => {
+                let bucket = Bucket::new(s3, config.timeout);
+                Place::S3(Arc::new(bucket.map_err(refused(config, "connecting"))?))
+            }
+        }))
+    }
+
     /// The store that the configuration names, after an object was written, read and
     /// removed there.
     ///
     /// # Errors
     /// What failed of that, and what may help.
     pub async fn open(config: &config::Blob) -> Result<Self, OpenError> {
-        let refused = |action| {
-            move |source| OpenError {
-                place: config.store.to_string(),
-                action,
-                source,
-                advice: match &config.store {
-                    config::BlobStore::Folder(_) => {
-                        "blob.store must name a folder that the gateway may write to"
-                    }
-                    config::BlobStore::S3(_) => {
-                        "check blob.store, and endpoint, region, path_style and the keys in blob.s3"
-                    }
-                },
-            }
-        };
-        let store = Self(match &config.store {
-            config::BlobStore::Folder(path) => {
-                Place::Local(Arc::new(Folder::new(path, config.timeout)))
-            }
-            config::BlobStore::S3(s3) => Place::S3(Arc::new(
-                Bucket::new(s3, config.timeout).map_err(refused("connecting"))?,
-            )),
-        });
-        store.probe(config.timeout, refused).await?;
+        let store = Self::new(config)?;
+        store.probe(config).await?;
         Ok(store)
     }
 
-    /// A store in a local folder, which is made when the first object is.
-    #[must_use]
-    pub fn local(folder: &Path) -> Self {
-        let limit = Duration::from_secs(60);
-        Self(Place::Local(Arc::new(Folder::new(folder, limit))))
-    }
-
     /// Writes an object, reads it and removes it.
-    async fn probe<R>(
-        &self,
-        limit: Duration,
-        refused: impl Fn(&'static str) -> R,
-    ) -> Result<(), OpenError>
-    where
-        R: FnOnce(Error) -> OpenError,
-    {
+    async fn probe(&self, config: &config::Blob) -> Result<(), OpenError> {
+        let (limit, refused) = (config.timeout, |action| refused(config, action));
         let key = Key::random();
         let content = Bytes::copy_from_slice(key.as_str().as_bytes());
         let size = content.len() as u64;
