@@ -142,9 +142,9 @@ fn is_bucket(name: &str) -> bool {
 fn is_prefix(prefix: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     prefix.len() <= 256
-        && prefix.split('/').all(|folder| {
-            !matches!(folder, "" | "." | "..") && folder.bytes().all(is_plain)
-        })
+        && prefix
+            .split('/')
+            .all(|folder| !matches!(folder, "" | "." | "..") && folder.bytes().all(is_plain))
 }
 
 /// Whether the key says something of the store, which is put together here.
@@ -189,7 +189,9 @@ pub(super) fn of(layers: &Layers, data: &Path) -> Result<BlobStore, ConfigError>
         );
     };
     let endpoint = layers.text("blob.s3.endpoint").map(str::to_owned);
-    let is_plain = endpoint.as_ref().is_some_and(|url| url.starts_with("http:"));
+    let is_plain = endpoint
+        .as_ref()
+        .is_some_and(|url| url.starts_with("http:"));
     let flag = |key: &str| {
         let known = layers.get(key);
         known.and_then(|known| known.canonical.as_bool()) == Some(true)
@@ -210,8 +212,12 @@ pub(super) fn of(layers: &Layers, data: &Path) -> Result<BlobStore, ConfigError>
         );
     }
     let number = |key: &str| {
-        let known = layers.get(key).and_then(|known| known.canonical.as_integer());
-        known.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+        let known = layers
+            .get(key)
+            .and_then(|known| known.canonical.as_integer());
+        known
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or_default()
     };
     Ok(BlobStore::S3(S3 {
         bucket,

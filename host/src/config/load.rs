@@ -17,8 +17,8 @@ use super::{
     Server, Telemetry,
 };
 use super::{
-    blob_store, check, database_url, file, installer, key_sources, keys, original, own_database, secret,
-    settings, tls,
+    blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
+    secret, settings, tls,
 };
 
 /// A configuration that is read and checked, while nothing on disk has been touched.

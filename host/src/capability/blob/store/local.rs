@@ -198,12 +198,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        within(
-            self.limit,
-            "writing to a file",
-            self.bytes.write_all(bytes),
-        )
-        .await
+        within(self.limit, "writing to a file", self.bytes.write_all(bytes)).await
     }
 
     pub(super) async fn finish(mut self) -> Result<(), Error> {

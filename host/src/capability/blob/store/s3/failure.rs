@@ -88,7 +88,10 @@ fn status(text: &str) -> Option<u16> {
 fn is_full(code: &str) -> bool {
     matches!(
         code,
-        "QuotaExceeded" | "XMinioStorageFull" | "XMinioAdminBucketQuotaExceeded" | "InsufficientStorage"
+        "QuotaExceeded"
+            | "XMinioStorageFull"
+            | "XMinioAdminBucketQuotaExceeded"
+            | "InsufficientStorage"
     )
 }
 

@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 use url::Url;
 
 use self::failure::told;
-use super::error::{Error, within};
 use super::Key;
+use super::error::{Error, within};
 use crate::config;
 
 pub(super) use upload::Writer;
@@ -122,7 +122,10 @@ impl Bucket {
         if let Some(upload) = abandoned {
             self.abandon(&path, upload).await?;
         }
-        match self.asked("removing an object", self.requests.delete(&path)).await {
+        match self
+            .asked("removing an object", self.requests.delete(&path))
+            .await
+        {
             Err(Error::NotFound(_)) => Ok(()),
             removed => removed,
         }
@@ -130,8 +133,8 @@ impl Bucket {
 
     pub(super) async fn presign(&self, key: &Key, lifetime: Duration) -> Result<Url, Error> {
         // A browser saves it, whatever is in it, and does not show it as a page of ours.
-        let options = SignedUrlOptions::new()
-            .with_query([("response-content-disposition", "attachment")]);
+        let options =
+            SignedUrlOptions::new().with_query([("response-content-disposition", "attachment")]);
         let path = self.path(key);
         let signed = self
             .requests

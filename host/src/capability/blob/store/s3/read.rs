@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::PIECE;
 use super::super::error::{Error, within};
 use super::failure::told;
-use super::{Bucket, FIRST_PAUSE, LONGEST_PAUSE, Key};
+use super::{Bucket, FIRST_PAUSE, Key, LONGEST_PAUSE};
 
 /// A part of an object that is being read.
 struct Reading {
@@ -125,6 +125,8 @@ async fn open(
 
 /// The pause behind that many failures.
 fn pause(failures: u32) -> Duration {
-    let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    let doubled = 1_u32
+        .checked_shl(failures.saturating_sub(1))
+        .unwrap_or(u32::MAX);
     FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
 }
