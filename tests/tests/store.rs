@@ -1,6 +1,10 @@
 //! The stores of blobs: the same for a folder and a bucket, and what each has of its own.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -28,9 +32,9 @@ struct Kind {
 impl Kind {
     async fn local() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&settings(vec![("GATEWAY_BLOB_STORE", text(folder.path()))]));
+        let config = settings(vec![("GATEWAY_BLOB_STORE", text(folder.path()))]);
         Self {
-            store: store.await.unwrap(),
+            store: Store::open(&config).await.unwrap(),
             folder,
             bucket: None,
         }
@@ -162,11 +166,8 @@ macro_rules! on_every_store {
 
 async fn what_is_written_is_read(kind: Kind) {
     let store = &kind.store;
-    assert_eq!(
-        kind.sizes().await,
-        [],
-        "the look at the start leaves nothing"
-    );
+    let left = kind.sizes().await;
+    assert!(left.is_empty(), "the look at the start leaves nothing");
     let sizes = [
         1,
         1000,
@@ -219,7 +220,7 @@ async fn what_is_written_is_read(kind: Kind) {
         store.delete(&segment.key).await.unwrap();
         store.delete(&segment.key).await.unwrap();
     }
-    assert_eq!(kind.sizes().await, []);
+    assert!(kind.sizes().await.is_empty());
     let gone = read(store, &segments, 0..1).await.unwrap_err();
     assert!(matches!(gone, Error::NotFound(_)), "{gone}");
 }

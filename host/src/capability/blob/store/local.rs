@@ -48,14 +48,14 @@ impl Folder {
         self.file(key).with_extension(PART)
     }
 
-    pub(super) async fn writer(self: Arc<Self>, key: &Key) -> Result<Writer, Error> {
+    pub(super) async fn writer(&self, key: &Key) -> Result<Writer, Error> {
         let (file, part) = (self.file(key), self.part(key));
         let shard = self.shard(key);
         let opened = async {
-            let open = || {
+            let open = async || {
                 let mut options = OpenOptions::new();
                 options.write(true).create_new(true).mode(0o600);
-                options.open(part.clone())
+                options.open(&part).await
             };
             match open().await {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -67,6 +67,7 @@ impl Folder {
         };
         let opened = within(self.limit, "making a file", opened).await?;
         Ok(Writer {
+            // From here on it is removed when nobody finishes it.
             bytes: BufWriter::with_capacity(PIECE, opened),
             unfinished: Unfinished(Some(part)),
             file,

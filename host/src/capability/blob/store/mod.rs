@@ -191,7 +191,7 @@ impl Store {
     /// When the store can't be used.
     pub async fn writer(&self, key: &Key) -> Result<Writer, Error> {
         Ok(Writer(match &self.0 {
-            Place::Local(folder) => Writing::Local(Arc::clone(folder).writer(key).await?),
+            Place::Local(folder) => Writing::Local(Box::new(folder.writer(key).await?)),
             Place::S3(bucket) => Writing::S3(Box::new(Arc::clone(bucket).writer(key))),
         }))
     }
@@ -262,7 +262,7 @@ pub struct Writer(Writing);
 
 #[derive(Debug)]
 enum Writing {
-    Local(local::Writer),
+    Local(Box<local::Writer>),
     S3(Box<s3::Writer>),
 }
 
