@@ -527,3 +527,67 @@ async fn a_signed_address_is_good_for_one_object_and_for_its_time() {
         .await;
     assert!(none.unwrap().is_none());
 }
+
+/// The most memory that this process has had since `forget`, in MiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        >> 10
+}
+
+fn forget() {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, of GIB gibibytes: --ignored --nocapture --test-threads 1"]
+async fn large_objects_take_little_memory() {
+    let gib = std::env::var("GIB").map_or(1, |gib| gib.parse::<u64>().unwrap());
+    let bucket = TestBucket::fresh();
+    let folder = tempfile::tempdir_in(gateway_tests::target()).unwrap();
+    let mut s3 = bucket.env(&bucket.endpoint());
+    s3.retain(|(name, _)| !name.ends_with("PART_BYTES") && !name.ends_with("TIMEOUT"));
+    let local = vec![("GATEWAY_BLOB_STORE", text(folder.path()))];
+    for (name, config) in [("local", settings(local)), ("S3", settings(s3))] {
+        let store = Store::open(&config).await.unwrap();
+        let piece = Bytes::from(content(65_536));
+        let size = gib << 30;
+        let key = Key::random();
+        forget();
+        let (before, began) = (peak(), Instant::now());
+        let mut writer = store.writer(&key).await.unwrap();
+        for _ in 0..size / 65_536 {
+            writer.write(piece.clone()).await.unwrap();
+        }
+        writer.finish().await.unwrap();
+        let rate = |began: Instant| size as f64 / 1e6 / began.elapsed().as_secs_f64();
+        let (put, put_peak) = (rate(began), peak() - before);
+        forget();
+        let (before, began) = (peak(), Instant::now());
+        let segment = Segment {
+            key: key.clone(),
+            size,
+        };
+        let mut pieces = store.read(vec![segment], 0..size);
+        let mut length = 0;
+        while let Some(piece) = pieces.next().await {
+            length += piece.unwrap().len() as u64;
+        }
+        assert_eq!(length, size);
+        let (get, get_peak) = (rate(began), peak() - before);
+        println!("{name}: put {put:.0} MB/s, +{put_peak} MiB; get {get:.0} MB/s, +{get_peak} MiB");
+        assert!(
+            put_peak < 64 && get_peak < 16,
+            "the memory grows with the content"
+        );
+        store.delete(&key).await.unwrap();
+    }
+}
