@@ -8,6 +8,7 @@ mod read;
 mod upload;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use hyper::Method;
@@ -37,7 +38,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const MAX_ABANDONED: usize = 1000;
 
 /// A bucket, or what of it is below a prefix.
-#[derive(Debug)]
 pub(super) struct Bucket {
     /// Tries again by itself.
     requests: AmazonS3,
@@ -52,6 +52,15 @@ pub(super) struct Bucket {
     limit: Duration,
     /// Uploads that could not be thrown away, by object.
     abandoned: Mutex<HashMap<Path, MultipartId>>,
+}
+
+/// Without the clients, which would show who the gateway is there.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Bucket {
