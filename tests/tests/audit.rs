@@ -29,6 +29,7 @@ fn stamp(request: &str) -> Stamp {
         request: request.into(),
         plugin: "chat".into(),
         version: "0.1.0".into(),
+        ..Stamp::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Uploads and downloads through the gateway: what arrives, what is told, what is on record.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"

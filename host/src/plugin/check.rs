@@ -20,6 +20,7 @@ const PACKAGES: &[&[(&str, &str)]] = &[
     )],
     &[
         ("audit.wit", include_str!("../../../wit/audit.wit")),
+        ("blob.wit", include_str!("../../../wit/blob.wit")),
         ("body.wit", include_str!("../../../wit/body.wit")),
         ("handler.wit", include_str!("../../../wit/handler.wit")),
         ("http.wit", include_str!("../../../wit/http.wit")),

@@ -4,6 +4,11 @@ ALTER TABLE gateway_audit ADD COLUMN via VARCHAR(128);
 ALTER TABLE gateway_audit ADD COLUMN address VARCHAR(64);
 ALTER TABLE gateway_audit ADD COLUMN agent VARCHAR(256);
 
+-- Where a chain begins whose older rows were removed on purpose: the last one that is gone,
+-- and its hash, on which the first one that is left follows.
+ALTER TABLE gateway_audit_heads ADD COLUMN pruned_seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE gateway_audit_heads ADD COLUMN pruned_hash BINARY(32);
+
 -- Content in the blob store. A row is there before the first byte is, and until the last
 -- one is gone. `state`: open (still arriving), ready, doomed (being removed). `links`
 -- counts what needs it.
@@ -30,11 +35,11 @@ CREATE INDEX gateway_blobs_unlinked ON gateway_blobs (links, touched_at);
 -- The objects that content consists of, in their order. One without a size was never
 -- finished.
 CREATE TABLE gateway_blob_parts (
-    blob BINARY(16) NOT NULL,
+    blob_id BINARY(16) NOT NULL,
     part BIGINT NOT NULL,
     object VARCHAR(128) NOT NULL,
     size BIGINT,
-    PRIMARY KEY (blob, part)
+    PRIMARY KEY (blob_id, part)
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- Downloads that run: by which gateway, and when it was last seen at it. What is left of a

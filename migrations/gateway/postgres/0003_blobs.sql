@@ -4,6 +4,11 @@ ALTER TABLE gateway_audit ADD COLUMN via TEXT;
 ALTER TABLE gateway_audit ADD COLUMN address TEXT;
 ALTER TABLE gateway_audit ADD COLUMN agent TEXT;
 
+-- Where a chain begins whose older rows were removed on purpose: the last one that is gone,
+-- and its hash, on which the first one that is left follows.
+ALTER TABLE gateway_audit_heads ADD COLUMN pruned_seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE gateway_audit_heads ADD COLUMN pruned_hash BYTEA;
+
 -- Content in the blob store. A row is there before the first byte is, and until the last
 -- one is gone. `state`: open (still arriving), ready, doomed (being removed). `links`
 -- counts what needs it.
@@ -30,11 +35,11 @@ CREATE INDEX gateway_blobs_unlinked ON gateway_blobs (links, touched_at);
 -- The objects that content consists of, in their order. One without a size was never
 -- finished.
 CREATE TABLE gateway_blob_parts (
-    blob UUID NOT NULL,
+    blob_id UUID NOT NULL,
     part BIGINT NOT NULL,
     object TEXT NOT NULL,
     size BIGINT,
-    PRIMARY KEY (blob, part)
+    PRIMARY KEY (blob_id, part)
 );
 
 -- Downloads that run: by which gateway, and when it was last seen at it. What is left of a

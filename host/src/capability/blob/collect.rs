@@ -111,7 +111,7 @@ impl Collector<'_> {
 
     /// Removes doomed content: first its objects, then its rows.
     async fn remove(self, id: Uuid) -> Result<(), Error> {
-        let sql = "SELECT object FROM gateway_blob_parts WHERE blob = ?";
+        let sql = "SELECT object FROM gateway_blob_parts WHERE blob_id = ?";
         for row in self.query(sql, vec![uuid(id)], &[Kind::Text]).await? {
             let [Value::Text(object)] = row.as_slice() else {
                 return Err(Error::Other);
@@ -120,7 +120,7 @@ impl Collector<'_> {
             let deleted = self.store.delete(&key).await;
             deleted.map_err(|error| store_failed(&error))?;
         }
-        let sql = "DELETE FROM gateway_blob_parts WHERE blob = ?";
+        let sql = "DELETE FROM gateway_blob_parts WHERE blob_id = ?";
         self.execute(sql, vec![uuid(id)]).await?;
         let sql = "DELETE FROM gateway_blobs WHERE id = ? AND state = 'doomed'";
         self.execute(sql, vec![uuid(id)]).await?;

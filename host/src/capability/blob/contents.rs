@@ -91,7 +91,7 @@ impl Blobs {
 
     /// Notes the object that is about to be written, so that it is known whatever happens.
     pub(super) async fn add_part(&self, blob: Uuid, object: &Key) -> Result<u64, Error> {
-        let sql = "SELECT COALESCE(MAX(part), 0) + 1 FROM gateway_blob_parts WHERE blob = ?";
+        let sql = "SELECT COALESCE(MAX(part), 0) + 1 FROM gateway_blob_parts WHERE blob_id = ?";
         let rows = self.query(sql, vec![uuid(blob)], &[Kind::Integer]).await?;
         let Some([Value::Integer(part)]) = rows.first().map(Vec::as_slice) else {
             return Err(Error::Other);
@@ -102,7 +102,7 @@ impl Blobs {
                 "an upload has at most {MAX_ROWS} parts"
             )));
         }
-        let sql = "INSERT INTO gateway_blob_parts (blob, part, object, size) \
+        let sql = "INSERT INTO gateway_blob_parts (blob_id, part, object, size) \
                    VALUES (?, ?, ?, NULL)";
         let params = vec![uuid(blob), number(part), text(object.as_str())];
         let inserted = self.0.database.execute_own(sql, params, &OWN);
@@ -137,7 +137,7 @@ impl Blobs {
             if transaction.execute_own(sql, params).await? == 0 {
                 return Ok(false);
             }
-            let sql = "UPDATE gateway_blob_parts SET size = ? WHERE blob = ? AND part = ?";
+            let sql = "UPDATE gateway_blob_parts SET size = ? WHERE blob_id = ? AND part = ?";
             let params = vec![number(length), uuid(open.id), number(part)];
             transaction.execute_own(sql, params).await?;
             transaction.commit().await?;
@@ -209,7 +209,7 @@ impl Blobs {
 
     async fn segments(&self, id: Uuid) -> Result<Vec<Segment>, Error> {
         let sql = "SELECT object, size FROM gateway_blob_parts \
-                   WHERE blob = ? AND size IS NOT NULL ORDER BY part";
+                   WHERE blob_id = ? AND size IS NOT NULL ORDER BY part";
         let columns = [Kind::Text, Kind::Integer];
         let rows = self.query(sql, vec![uuid(id)], &columns).await?;
         rows.into_iter()
