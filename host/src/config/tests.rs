@@ -497,7 +497,7 @@ fn every_secret_may_come_from_a_file_and_none_is_in_a_debug_text() {
         assert!(settings::ALTERNATIVES.contains(&pair), "{twin}");
         count += 1;
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 7);
 
     let draft = Draft::read(
         None,

@@ -26,7 +26,7 @@ fn a_wrong_variable_is_named_with_what_is_allowed() {
         (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_HOSTS", "A.org")], "is not a list of hosts"),
         (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_HOSTS", "*")], "is not a list of hosts"),
         (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_HOSTS", "a.*.org")], "is not a list of hosts"),
-        (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_GRANTS", "sql, files")], r#"GATEWAY_PLUGIN_A_GRANTS: "sql, files" is not a list of audit, clocks"#),
+        (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_GRANTS", "sql, files")], r#"GATEWAY_PLUGIN_A_GRANTS: "sql, files" is not a list of audit, blob, clocks"#),
         (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_DATABASE_URL", "sqlite:a"), ("GATEWAY_PLUGIN_A_DATABASE_URL_FILE", "b")], "GATEWAY_PLUGIN_A_DATABASE_URL_FILE: it and GATEWAY_PLUGIN_A_DATABASE_URL say the same"),
         (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_DATABASE_MAX_CONNECTIONS", "2")], "GATEWAY_PLUGIN_A_DATABASE_MAX_CONNECTIONS: the plugin has no database of its own; set plugin.a.database.url"),
         (&[("GATEWAY_PLUGIN_A_FILE", "f"), ("GATEWAY_PLUGIN_A_DATABASE_SCHEMA", "a")], "GATEWAY_PLUGIN_A_DATABASE_SCHEMA: the database is not PostgreSQL"),
