@@ -145,6 +145,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         store: store.clone(),
         metrics: metrics.clone(),
     };
+    let background = Shutdown::default();
     let (mut services, mut all_blobs) = (Vec::new(), Vec::new());
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
@@ -172,7 +173,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
             );
         }
         let blobs = service.blobs().clone();
-        shutdown.spawn(blobs.clone().watch(shutdown.clone()));
+        background.spawn(blobs.clone().watch(background.clone()));
         all_blobs.push(blobs);
         services.push(Arc::new(service));
     }
@@ -243,6 +244,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         reloader,
         shutdown,
         admin_shutdown,
+        background,
         blobs: all_blobs,
         databases,
         traces,
@@ -325,6 +327,8 @@ pub struct Running {
     reloader: Arc<Reloader>,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
+    /// What goes on until the last request has ended.
+    background: Shutdown,
     blobs: Vec<Blobs>,
     databases: Databases,
     traces: Traces,
@@ -390,6 +394,7 @@ impl Running {
         Box::pin(async move {
             let drain = self.limits.load().drain_timeout;
             let clean = self.shutdown.run(drain).await;
+            self.background.run(SETTLE).await;
             let settled = self.blobs.iter().map(|blobs| blobs.settle(SETTLE));
             futures_util::future::join_all(settled).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;

@@ -62,6 +62,7 @@ impl Blobs {
         entry: audit::Entry,
         tags: &[String],
     ) -> Result<Download, Error> {
+        let id = parse(id)?;
         audit::permitted(&entry).map_err(Error::Invalid)?;
         let is_fine = |tag: &String| !tag.is_empty() && tag.len() <= MAX_TAG;
         if tags.len() > MAX_TAGS || !tags.iter().all(is_fine) {
@@ -69,7 +70,6 @@ impl Blobs {
                 "at most {MAX_TAGS} tags of 1 to {MAX_TAG} bytes"
             )));
         }
-        let id = parse(id)?;
         let place = Arc::clone(&self.0.downloads);
         let place = place.try_acquire_owned().map_err(|_| Error::Busy)?;
         let (size, segments) = self.content(id).await?;

@@ -64,17 +64,22 @@ impl Running {
 
 impl Blobs {
     /// Ends downloads that another gateway, or a plugin, has ended; says that the others
-    /// still run; closes what a dead gateway left; collects what nobody needs. Until the
-    /// shutdown begins.
+    /// still run; closes what a dead gateway left; collects what nobody needs. Until
+    /// nothing new should be begun: downloads may take as long as the drain does, so that
+    /// is the end of another shutdown than theirs.
     pub async fn watch(self, shutdown: Shutdown) {
+        tokio::select! {
+            () = shutdown.soft() => {}
+            () = self.look_after() => {}
+        }
+    }
+
+    async fn look_after(&self) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut beat, mut collection) = (Instant::now(), Instant::now());
         loop {
-            tokio::select! {
-                () = shutdown.hard() => return,
-                _ = look.tick() => {}
-            }
+            look.tick().await;
             // What fails here is tried again, and was logged.
             if !self.0.running.is_empty() {
                 let _failed = self.see_ends().await;
