@@ -278,7 +278,7 @@ async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loade
 async fn sweep(shelf: Shelf, shutdown: Shutdown) {
     let age = shelf.settings.grace.max(shelf.settings.upload_timeout);
     let swept = tokio::select! {
-        () = shutdown.hard() => return,
+        () = shutdown.soft() => return,
         swept = shelf.store.sweep(age) => swept,
     };
     match swept {

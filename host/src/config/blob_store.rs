@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use toml::Value;
 use url::Url;
 
 use super::error::ConfigError;
-use super::layers::{Layers, Place};
-use super::{Config, Secret, keys};
+use super::layers::{Known, Layers};
+use super::{Config, Secret, keys, settings};
 
 /// The parts that an object of S3 has at most.
 const MAX_PARTS: u64 = 10_000;
@@ -164,9 +165,7 @@ pub(super) fn of(layers: &Layers, data: &Path) -> Result<BlobStore, ConfigError>
     let (bucket, prefix) = match location {
         Some(Location::Bucket { name, prefix }) => (name.to_owned(), prefix.to_owned()),
         folder => {
-            let said = layers.iter().find(|known| {
-                known.given.key.starts_with("blob.s3.") && known.given.place != Place::Default
-            });
+            let said = layers.iter().find(|known| is_said(known));
             if let Some(said) = said {
                 return refuse(
                     &said.given.key,
@@ -232,6 +231,13 @@ pub(super) fn of(layers: &Layers, data: &Path) -> Result<BlobStore, ConfigError>
         request_timeout: layers.time("blob.s3.request_timeout"),
         retries: u32::try_from(number("blob.s3.retries")).unwrap_or(u32::MAX),
     }))
+}
+
+/// Whether somebody wants something of a bucket that is not so by itself.
+fn is_said(known: &Known) -> bool {
+    let default = settings::find(&known.given.key)
+        .and_then(|setting| setting.kind.read(&Value::from(setting.default?)));
+    known.given.key.starts_with("blob.s3.") && default.as_ref() != Some(&known.canonical)
 }
 
 /// Whether the host of an address is no mere number.
