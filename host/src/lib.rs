@@ -80,6 +80,9 @@ pub enum StartError {
         /// Why.
         source: capability::sql::ConnectError,
     },
+    /// The content of blobs can't be stored.
+    #[error(transparent)]
+    Blobs(#[from] blob::store::OpenError),
     /// A schema can't be brought to the state that is asked for.
     #[error(transparent)]
     Migrate(#[from] migrate::Error),
@@ -130,10 +133,11 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     databases.migrate(apply).await?;
     let store = Store::new(databases.gateway().clone());
     let shelf = Shelf {
-        store: blob::store::Store::local(&config.data.join("blobs")),
+        store: blob::store::Store::open(&config.blob).await?,
         settings: config.blob.clone(),
         metrics: metrics.clone(),
     };
+    shutdown.spawn(sweep(shelf.clone(), shutdown.clone()));
     let shared = Shared {
         blobs: shelf,
         rules: Arc::clone(&rules),
@@ -268,6 +272,20 @@ async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loade
             .collect()
     })
     .await?
+}
+
+/// Removes what a gateway that was killed had begun to write and nobody goes on with.
+async fn sweep(shelf: Shelf, shutdown: Shutdown) {
+    let age = shelf.settings.grace.max(shelf.settings.upload_timeout);
+    let swept = tokio::select! {
+        () = shutdown.soft() => return,
+        swept = shelf.store.sweep(age) => swept,
+    };
+    match swept {
+        Ok(0) => {}
+        Ok(files) => tracing::info!(files, "incomplete files of blobs were removed"),
+        Err(error) => tracing::warn!(%error, "incomplete files of blobs could not be looked for"),
+    }
 }
 
 /// The signature of a component's file, which is beside it if there is one.

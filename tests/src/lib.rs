@@ -15,6 +15,7 @@ pub mod command;
 pub mod database;
 pub mod process;
 pub mod proxy;
+pub mod s3;
 pub mod server;
 pub mod token;
 pub mod versions;

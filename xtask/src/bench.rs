@@ -12,7 +12,7 @@ use crate::services::Services;
 
 /// Runs the measurements with both databases at hand.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    let services = Services::start()?;
+    let services = Services::databases()?;
     heading("measuring");
     let mut command = Command::new(workspace.target.join("release/gateway-bench"));
     command

@@ -141,7 +141,7 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Token { name, claims } => token::print(&workspace, &name, &claims),
         Cmd::Schemathesis => schemathesis::run(&workspace),
         Cmd::Services => {
-            let services = Services::start()?;
+            let services = Services::start(&workspace)?;
             for (variable, url) in services.urls() {
                 println!("export {variable}='{url}'");
             }

@@ -75,9 +75,9 @@ fn rustdoc(mut cargo: Command, packages: &[&str]) -> Command {
     cargo
 }
 
-/// Runs the suites against both databases; `results` gets what each ended with.
+/// Runs the suites against both databases and S3; `results` gets what each ended with.
 fn tests(workspace: &Workspace, only: Option<&str>, results: &mut Vec<String>) -> Result<()> {
-    let services = Services::start()?;
+    let services = Services::start(workspace)?;
     let browser = chromium::find()?;
     let mut outcome = Ok(());
     for arguments in selections(workspace, only) {

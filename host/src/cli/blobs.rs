@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failed};
 use super::{Source, block_on, print};
+use crate::StartError;
 use crate::capability::blob::store::Store;
 use crate::capability::blob::{Collected, Collector};
 use crate::contract::blob::Error;
@@ -64,7 +65,7 @@ impl Gc {
         let config = draft.config();
         let collected = block_on(async {
             let databases = Databases::connect(config).await?;
-            let store = Store::local(&config.data.join("blobs"));
+            let store = Store::new(&config.blob).map_err(StartError::from)?;
             let mut all = Collected::default();
             for (_, database) in databases.iter() {
                 let collector = Collector {

@@ -94,6 +94,29 @@ pub(super) fn admin_token(layers: &Layers) -> Result<Secret, ConfigError> {
     Ok(Secret(token))
 }
 
+/// A secret that is given, or stands in a file; an empty one is no secret.
+pub(super) fn text_or_file(
+    layers: &Layers,
+    key: &str,
+    file_key: &str,
+) -> Result<Option<Secret>, ConfigError> {
+    if let Some(text) = layers.text(key) {
+        return Ok(Some(Secret(text.to_owned())));
+    }
+    let Some(path) = layers.text(file_key) else {
+        return Ok(None);
+    };
+    let place = layers.name(file_key);
+    let text = file::read_text(&place, Path::new(path))?;
+    match text.trim() {
+        "" => Err(ConfigError::Conflict {
+            place,
+            reason: format!("{path:?} is empty"),
+        }),
+        secret => Ok(Some(Secret(secret.to_owned()))),
+    }
+}
+
 fn key(place: &str, entry: Value, warnings: &mut Vec<String>) -> Result<Key, ConfigError> {
     let entry: Entry = serde_path_to_error::deserialize(entry).map_err(|error| {
         let field = error.path().to_string();

@@ -54,6 +54,8 @@ pub enum Kind {
     Filter,
     /// The address of a database; may hold a password.
     Url,
+    /// Where blobs are kept: a folder or a bucket.
+    Store,
     /// An address that is fetched: `https`, or `http` of this machine.
     HttpUrl,
     /// An address that traces are sent to: `http` or `https`.
@@ -134,6 +136,7 @@ impl Kind {
             Self::Mount => is_mount(text),
             Self::Filter => EnvFilter::builder().parse(text).is_ok(),
             Self::Url => super::database_url::is_allowed(text),
+            Self::Store => super::blob_store::is_allowed(text),
             Self::HttpUrl => super::http_url::is_allowed(text),
             Self::Collector => super::http_url::is_collector(text),
             Self::Table => is_table(text),
@@ -167,6 +170,10 @@ impl Kind {
             Self::Filter => "a log filter, such as info or gateway=debug,sqlx=warn".into(),
             Self::Url => "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or \
                           mysql://USER:PASSWORD@HOST:PORT/DATABASE"
+                .into(),
+            Self::Store => "the path of a folder, or s3://BUCKET or s3://BUCKET/PREFIX with a \
+                            bucket of a-z, 0-9, - and . and a prefix of letters, digits, -, _, . \
+                            and /"
                 .into(),
             Self::HttpUrl => {
                 "https://HOST/PATH (or http:// of localhost, 127.0.0.1 or [::1]) without \

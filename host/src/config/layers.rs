@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use toml::Value;
 
@@ -145,6 +146,14 @@ impl Layers {
     /// The text of a setting that is written as text.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.known.get(key)?.canonical.as_str()
+    }
+
+    /// The time of a setting that is one; zero when nobody said it.
+    pub(super) fn time(&self, key: &str) -> Duration {
+        let canonical = self.get(key).map(|known| known.canonical.clone());
+        canonical
+            .and_then(|time| time.try_into().ok())
+            .unwrap_or_default()
     }
 
     /// Where a key's value was said, for a message.

@@ -17,8 +17,8 @@ use super::{
     Server, Telemetry,
 };
 use super::{
-    check, database_url, file, installer, key_sources, keys, original, own_database, secret,
-    settings, tls,
+    blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
+    secret, settings, tls,
 };
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -119,7 +119,9 @@ impl Draft {
         config.admin.token = keys::admin_token(&layers)?;
         config.installer = installer;
         config.warnings = warnings;
+        config.blob.store = blob_store::of(&layers, &config.data)?;
         check::together(&mut config, &layers)?;
+        blob_store::check(&config, &layers)?;
         tls::check(&config, &layers)?;
         key_sources::check(&mut config, &layers)?;
         let file = file.map(Path::to_owned);
@@ -232,6 +234,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             key if tls::is_unused(layers, key) => {}
             // See `own_database`.
             key if own_database::is_part(key) => {}
+            // See `blob_store`.
+            key if blob_store::is_part(key) => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }

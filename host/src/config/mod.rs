@@ -18,6 +18,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+mod blob_store;
 mod check;
 mod database_url;
 mod env;
@@ -43,6 +44,7 @@ mod tests;
 mod tls;
 
 pub use crate::auth::key::Algorithm;
+pub use blob_store::{BlobStore, S3};
 pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
@@ -309,6 +311,11 @@ pub struct Deploy {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blob {
+    /// Where it is kept. Default: a folder.
+    #[serde(skip)]
+    pub store: BlobStore,
+    /// How long the store may take for one piece, all tries included. Default 1 min.
+    pub timeout: Duration,
     /// How long an upload may take in all. Default 1 h.
     pub upload_timeout: Duration,
     /// How long the client of a download may take nothing. Default 30 s.

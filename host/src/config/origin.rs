@@ -73,10 +73,14 @@ impl Config {
             .filter(|key| now.get(*key) != then.get(*key))
             .cloned()
             .collect();
+        let access = |config: &Self| Some(config.blob.store.s3()?.access_key.0.clone());
+        let secret = |config: &Self| Some(config.blob.store.s3()?.secret_key.0.clone());
         for (key, is_other) in [
             ("auth.keys", self.auth.keys != next.auth.keys),
             ("admin.token", self.admin.token.0 != next.admin.token.0),
             ("database.url", self.database.url != next.database.url),
+            ("blob.s3.access_key", access(self) != access(next)),
+            ("blob.s3.secret_key", secret(self) != secret(next)),
         ] {
             // The secret is one of the keys.
             let is_said = |changed: &String| {

@@ -154,6 +154,13 @@ pub const SETTINGS: &[Setting] = &[
          does not count."),
     set("admin.tls.reload_interval", time(10, DAY), "10s",
         "How often the files are looked at."),
+    unset("blob.store", Kind::Store,
+        "Where uploaded content is kept: the path of a folder, which is made when it is missing, \
+         or `s3://BUCKET/PREFIX`, where the bucket must be there. Unset: `blobs` in the data \
+         folder. A start writes, reads and removes an object there."),
+    set("blob.timeout", time(100, HOUR), "1min",
+        "How long the store may take for one piece or request, all tries included, before it \
+         counts as unavailable; also for each step of that look at the start."),
     set("blob.upload_timeout", time(100, 7 * DAY), "1h", "How long an upload may take in all."),
     set("blob.stall_timeout", time(100, HOUR), "30s",
         "How long the client of a download may take nothing before it is cut."),
@@ -166,6 +173,25 @@ pub const SETTINGS: &[Setting] = &[
     unset("blob.redirect", time(1000, DAY),
         "For how long a client that is sent to the store may fetch a blob there. Unset: clients \
          are not sent there, and the gateway streams everything itself."),
+    unset("blob.s3.endpoint", Kind::Collector,
+        "The address of a server that speaks S3. Unset: that of AWS for the region."),
+    set("blob.s3.region", Kind::Text, "us-east-1", "The region that requests are signed for."),
+    unset("blob.s3.access_key", Kind::Secret, "Who the gateway is there: the id of an access key."),
+    unset("blob.s3.access_key_file", Kind::Path, "A file that holds `blob.s3.access_key`."),
+    unset("blob.s3.secret_key", Kind::Secret, "The secret of that access key."),
+    unset("blob.s3.secret_key_file", Kind::Path, "A file that holds `blob.s3.secret_key`."),
+    set("blob.s3.path_style", Kind::Flag, "true",
+        "Whether the bucket is named in the path of an address. Off: in the host."),
+    set("blob.s3.allow_http", Kind::Flag, "false",
+        "Whether `blob.s3.endpoint` may be `http://`."),
+    set("blob.s3.part_bytes", size(5 * MIB, GIB), "8MiB",
+        "Content that is longer is sent in parts of that size, at most 10,000. An upload holds \
+         two of them in memory."),
+    set("blob.s3.request_timeout", time(100, HOUR), "15s",
+        "How long the server may be silent before a request is tried again, or a read goes on \
+         with another one from where it was."),
+    set("blob.s3.retries", count(0, 100), "5",
+        "How often a request is tried again, within `blob.timeout`."),
     set("deploy.drain_timeout", time(0, DAY), "60s",
         "How long a version that was replaced may take to finish what it began before it is \
          cut, which its clients see as 503."),
@@ -337,6 +363,8 @@ pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
     ("database.url", "database.url_file"),
     ("auth.database.url", "auth.database.url_file"),
     ("admin.token", "admin.token_file"),
+    ("blob.s3.access_key", "blob.s3.access_key_file"),
+    ("blob.s3.secret_key", "blob.s3.secret_key_file"),
     ("plugin.*.database.url", "plugin.*.database.url_file"),
 ];
 

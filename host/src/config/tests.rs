@@ -77,6 +77,58 @@ fn a_plugin_may_have_a_database_or_a_schema_of_its_own() {
 }
 
 #[test]
+fn blobs_are_kept_in_a_folder_or_in_a_bucket() {
+    let folder = |variables: &[(&str, &str)]| match from_env(variables).unwrap().blob.store {
+        BlobStore::Folder(path) => path,
+        BlobStore::S3(bucket) => panic!("{bucket:?}"),
+    };
+    assert_eq!(folder(&[("GATEWAY_DATA", "/d")]), Path::new("/d/blobs"));
+    assert_eq!(folder(&[("GATEWAY_BLOB_STORE", "b")]), Path::new("b"));
+    assert_eq!(
+        folder(&[("GATEWAY_BLOB_STORE", "file:///b")]),
+        Path::new("/b")
+    );
+
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), "hidden\n").unwrap();
+    let keys = [
+        ("GATEWAY_BLOB_S3_ACCESS_KEY", "seen"),
+        (
+            "GATEWAY_BLOB_S3_SECRET_KEY_FILE",
+            secret.path().to_str().unwrap(),
+        ),
+    ];
+    let bucket = |variables: &[(&str, &str)]| {
+        let config = from_env(&[&keys, variables].concat()).unwrap();
+        match config.blob.store {
+            BlobStore::S3(bucket) => bucket,
+            BlobStore::Folder(path) => panic!("{path:?}"),
+        }
+    };
+    let aws = bucket(&[("GATEWAY_BLOB_STORE", "s3://my.bucket-1")]);
+    assert_eq!(
+        (aws.bucket.as_str(), aws.prefix.as_str()),
+        ("my.bucket-1", "")
+    );
+    assert_eq!(aws.secret_key.0, "hidden");
+    assert_eq!((aws.part_bytes, aws.retries), (8 << 20, 5));
+    assert_eq!(aws.request_timeout, Duration::from_secs(15));
+    assert_eq!(aws.bucket_endpoint(), None);
+    let own = bucket(&[
+        ("GATEWAY_BLOB_STORE", "s3://abc/x/y_1/"),
+        ("GATEWAY_BLOB_S3_ENDPOINT", "https://s3.example.com:9000/"),
+        ("GATEWAY_BLOB_S3_PATH_STYLE", "false"),
+        ("GATEWAY_BLOB_S3_REQUEST_TIMEOUT", "250ms"),
+    ]);
+    assert_eq!(own.prefix, "x/y_1");
+    assert_eq!(own.request_timeout, Duration::from_millis(250));
+    let endpoint = own.bucket_endpoint();
+    assert_eq!(endpoint.as_deref(), Some("https://abc.s3.example.com:9000"));
+    assert!(!format!("{own:?} {}", BlobStore::S3(own.clone())).contains("hidden"));
+    assert!(!format!("{own:?}").contains("seen"));
+}
+
+#[test]
 fn every_variable_has_one_key() {
     for setting in SETTINGS {
         let name = setting.variable().replace("<NAME>", "MY_NOTES");
@@ -445,7 +497,7 @@ fn every_secret_may_come_from_a_file_and_none_is_in_a_debug_text() {
         assert!(settings::ALTERNATIVES.contains(&pair), "{twin}");
         count += 1;
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 7);
 
     let draft = Draft::read(
         None,

@@ -16,6 +16,11 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// This program's own user, whoever that is.
+    pub(super) fn own_of_this_program() -> Self {
+        Self { ids: None }
+    }
+
     /// This program's own user; for root the first of `names` that exists.
     pub(super) fn choose(names: &[&str]) -> Result<Self> {
         if !process::is_root() {

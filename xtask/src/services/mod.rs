@@ -1,4 +1,4 @@
-//! The databases that tests and measurements need.
+//! The servers that tests and measurements need: databases, and one that speaks S3.
 //!
 //! A server that the environment names is used as it is. Any other is started here, on a
 //! free loopback port, with a password and data that live as long as this program.
@@ -6,12 +6,14 @@
 mod account;
 mod mariadb;
 mod postgres;
+mod s3;
 mod server;
 
 use std::env;
 
 use anyhow::Result;
 
+use crate::cargo::Workspace;
 use crate::debian;
 use crate::progress::{heading, note};
 use server::Server;
@@ -22,42 +24,60 @@ const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
 /// Where the tests look for MySQL or MariaDB.
 const MYSQL_URL: &str = "TEST_MYSQL_URL";
 
-/// Both databases, ready; dropped, those that were started here are stopped.
+/// Where the tests look for a server that speaks S3:
+/// `http://ACCESS:SECRET@HOST:PORT/BUCKET`.
+const S3_URL: &str = "TEST_S3_URL";
+
+/// The servers, ready; dropped, those that were started here are stopped.
 pub(crate) struct Services {
-    urls: [(&'static str, String); 2],
-    _servers: Vec<Server>,
+    urls: Vec<(&'static str, String)>,
+    servers: Vec<Server>,
 }
 
 impl Services {
     /// Finds, installs where it may, and starts what the environment does not name.
-    pub(crate) fn start() -> Result<Self> {
-        heading("starting the databases");
-        let mut servers = Vec::new();
-        let postgres = one(POSTGRES_URL, &mut servers, postgres::start)?;
-        let mysql = one(MYSQL_URL, &mut servers, mariadb::start)?;
-        Ok(Self {
-            urls: [(POSTGRES_URL, postgres), (MYSQL_URL, mysql)],
-            _servers: servers,
-        })
+    pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
+        let mut services = Self::databases()?;
+        let start = || s3::start(workspace);
+        services.add(S3_URL, start)?;
+        Ok(services)
+    }
+
+    /// The databases alone.
+    pub(crate) fn databases() -> Result<Self> {
+        heading("starting the servers");
+        let mut services = Self {
+            urls: Vec::new(),
+            servers: Vec::new(),
+        };
+        services.add(POSTGRES_URL, postgres::start)?;
+        services.add(MYSQL_URL, mariadb::start)?;
+        Ok(services)
+    }
+
+    /// Adds the server that a variable names, or one that `start` brings up.
+    fn add(
+        &mut self,
+        variable: &'static str,
+        start: impl FnOnce() -> Result<Server>,
+    ) -> Result<()> {
+        if let Ok(url) = env::var(variable)
+            && !url.is_empty()
+        {
+            note(&format!("{variable} is given"));
+            self.urls.push((variable, url));
+            return Ok(());
+        }
+        let server = start()?;
+        self.urls.push((variable, server.url().to_owned()));
+        self.servers.push(server);
+        Ok(())
     }
 
     /// The URLs, by the names under which programs find them in their environment.
     pub(crate) fn urls(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.urls.iter().map(|(name, url)| (*name, url.as_str()))
     }
-}
-
-fn one(variable: &str, servers: &mut Vec<Server>, start: fn() -> Result<Server>) -> Result<String> {
-    if let Ok(url) = env::var(variable)
-        && !url.is_empty()
-    {
-        note(&format!("{variable} is given"));
-        return Ok(url);
-    }
-    let server = start()?;
-    let url = server.url().to_owned();
-    servers.push(server);
-    Ok(url)
 }
 
 /// What `find` finds, after an installation of `package` when that is what it takes.

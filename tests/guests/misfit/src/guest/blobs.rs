@@ -141,6 +141,11 @@ pub(super) fn get(request: &Request) -> Response {
         Ok(download) if asked(request, "drop").is_some() => {
             answer(200, download.size().to_string())
         }
+        // The client goes there itself, if it may.
+        Ok(download) if asked(request, "redirect").is_some() => match download.redirect() {
+            Some(url) => answer(200, url),
+            None => answer(404, "no-address"),
+        },
         Ok(download) => Response {
             status: 200,
             headers: Vec::new(),
