@@ -33,6 +33,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
+use crate::capability::audit;
 use crate::capability::blob::{self, Blobs, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
@@ -131,6 +132,13 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
 
     let apply = config.migrate.at_start;
     databases.migrate(apply).await?;
+    let background = Shutdown::default();
+    if let Some(retention) = config.audit.retention {
+        for (_, database) in databases.iter() {
+            let kept = audit::retain(database.clone(), retention, background.clone());
+            background.spawn(kept);
+        }
+    }
     let store = Store::new(databases.gateway().clone());
     let shelf = Shelf {
         store: blob::store::Store::open(&config.blob).await?,
@@ -145,7 +153,6 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         store: store.clone(),
         metrics: metrics.clone(),
     };
-    let background = Shutdown::default();
     let (mut services, mut all_blobs) = (Vec::new(), Vec::new());
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {

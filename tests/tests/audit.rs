@@ -2,7 +2,11 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use gateway::capability::audit::{self, Entry, Fault, Outcome, Report, Stamp, What};
+use std::time::Duration;
+
+use gateway::capability::audit::{
+    self, Entry, Exported, Fault, Outcome, Report, Selection, Stamp, What,
+};
 use gateway::capability::sql::Database;
 use gateway::contract::sql::Error;
 use gateway::migrate;
@@ -18,6 +22,9 @@ on_every_database!(
     a_rolled_back_entry_is_not_written,
     entries_that_break_a_limit_are_refused,
     everything_is_stamped,
+    what_is_too_old_is_removed_and_the_rest_is_whole,
+    old_rows_taken_out_by_hand_are_found,
+    the_record_is_handed_out_in_order_and_can_be_checked,
     chains_stay_valid_under_concurrent_writers,
     a_missing_record_stops_what_was_to_be_recorded,
 );
@@ -376,4 +383,136 @@ async fn a_missing_record_stops_what_was_to_be_recorded(test: TestDatabase) {
         .query("SELECT id FROM things", Vec::new(), &columns, &limits())
         .await;
     assert_eq!(rows.expect("rows").len(), 0);
+}
+
+async fn execute(database: &Database, sql: &str) {
+    let sql = sql.to_owned();
+    let mut transaction = database.begin(&limits()).await.expect("begin");
+    transaction.execute_own(&sql, vec![]).await.expect("done");
+    transaction.commit().await.expect("commit");
+}
+
+async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
+    let (database, chain) = eight_rows(&test).await;
+    // Nothing is that old.
+    let long_ago = audit::micros_ago(Duration::from_secs(3600));
+    assert_eq!(audit::prunable(&database, long_ago).await, Ok(0));
+    let none = audit::prune(&database, long_ago, None, |_| {}).await;
+    assert_eq!(none, Ok(0));
+    assert_eq!(faults(&database).await, []);
+
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let now = audit::micros_ago(Duration::ZERO);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    audit::record(&database, &stamp("r"), entry(9)).await.expect("an entry");
+    assert_eq!(audit::prunable(&database, now).await, Ok(8));
+    let mut seen = Vec::new();
+    let removed = audit::prune(&database, now, Some("ann"), |rows| seen.push(rows)).await;
+    assert_eq!((removed, seen), (Ok(8), vec![8]));
+
+    // The ninth, and the entry on the removal, in the same chain.
+    let report = verify(&database).await;
+    assert_eq!((report.rows, report.pruned, report.count), (2, 8, 0));
+    audit::record(&database, &stamp("r"), entry(10)).await.expect("an entry");
+    // Once more: now the entry on the first removal goes, too.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let now = audit::micros_ago(Duration::ZERO);
+    assert_eq!(audit::prune(&database, now, None, |_| {}).await, Ok(3));
+    let report = verify(&database).await;
+    assert_eq!((report.rows, report.pruned, report.count), (1, 11, 0));
+    audit::record(&database, &stamp("r"), entry(11)).await.expect("an entry");
+    assert_eq!(faults(&database).await, []);
+    // What is left is guarded as before.
+    execute(&database, "UPDATE gateway_audit SET actor = 'bob' WHERE seq = 13").await;
+    assert_eq!(faults(&database).await, [(chain, 13, What::Changed)]);
+}
+
+async fn old_rows_taken_out_by_hand_are_found(test: TestDatabase) {
+    let (database, chain) = eight_rows(&test).await;
+    // As a removal would leave it, but without its entry.
+    execute(
+        &database,
+        "UPDATE gateway_audit_heads SET pruned_seq = 3, pruned_hash = \
+         (SELECT hash FROM gateway_audit WHERE seq = 3) WHERE chain = 5",
+    )
+    .await;
+    execute(&database, "DELETE FROM gateway_audit WHERE seq <= 3").await;
+    let missing = (chain, 1, What::Missing { through: 3 });
+    assert_eq!(faults(&database).await, [missing]);
+    // A row from before the place where the chain begins.
+    execute(&database, "UPDATE gateway_audit SET seq = 2 WHERE seq = 4").await;
+    let found = faults(&database).await;
+    assert!(found.contains(&(chain, 2, What::Added)), "{found:?}");
+}
+
+async fn the_record_is_handed_out_in_order_and_can_be_checked(test: TestDatabase) {
+    let database = migrated(&test).await;
+    // More than a page, in all chains; some of another tenant.
+    for number in 0..250 {
+        let mut stamp = stamp(&format!("request {number}"));
+        if number % 10 == 0 {
+            stamp.tenant = Some("other".into());
+            stamp.agent = Some("=cmd|' /C calc'!A0".into());
+        }
+        audit::record(&database, &stamp, entry(number)).await.expect("an entry");
+    }
+    let all = exported(&database, Selection::default()).await;
+    assert_eq!(all.len(), 250);
+    assert!(all.is_sorted_by(|a, b| a.at <= b.at));
+    let ids: Vec<_> = all.iter().map(|row| row.entity_id.clone()).collect();
+    let wanted: Vec<_> = (0..250).map(|number: u32| number.to_string()).collect();
+    assert_eq!(ids, wanted);
+    // The chains can be followed without the database.
+    for chain in 0..16 {
+        let rows = all.iter().filter(|row| row.chain == chain);
+        let mut previous = "0".repeat(64);
+        for row in rows {
+            assert_eq!(row.prev_hash, previous);
+            previous.clone_from(&row.hash);
+        }
+    }
+    let others = Selection {
+        tenant: Some("other".into()),
+        ..Selection::default()
+    };
+    assert_eq!(exported(&database, others).await.len(), 25);
+    let half = all.get(125).expect("a row").at.clone();
+    let at = humantime_micros(&half);
+    let later = Selection {
+        since: at,
+        ..Selection::default()
+    };
+    let earlier = Selection {
+        until: Some(at),
+        ..Selection::default()
+    };
+    let (later, earlier) = (
+        exported(&database, later).await,
+        exported(&database, earlier).await,
+    );
+    assert_eq!(later.len() + earlier.len(), 250);
+    assert!(later.iter().all(|row| row.at >= half));
+    let nobody = Selection {
+        plugin: Some("nobody".into()),
+        ..Selection::default()
+    };
+    assert_eq!(exported(&database, nobody).await, []);
+}
+
+async fn exported(database: &Database, selection: Selection) -> Vec<Exported> {
+    let mut rows = Vec::new();
+    let each = |row| {
+        rows.push(row);
+        Ok::<_, Error>(())
+    };
+    let count = audit::export(database, &selection, each).await;
+    assert_eq!(count, Ok(rows.len() as u64));
+    rows
+}
+
+/// Microseconds since 1970 of a time in RFC 3339.
+fn humantime_micros(text: &str) -> i64 {
+    let at = humantime::parse_rfc3339(text).expect("a time");
+    let since = at.duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_micros()).expect("this millennium")
 }

@@ -13,7 +13,7 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Auth, Blob, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin, Plugin,
+    Admin, Audit, Auth, Blob, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin, Plugin,
     Server, Telemetry,
 };
 use super::{
@@ -208,6 +208,8 @@ struct Tree {
     admin: Admin,
     deploy: Deploy,
     blob: Blob,
+    #[serde(default)]
+    audit: Audit,
     database: Database,
     migrate: Migrate,
     auth: Auth,
@@ -263,6 +265,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         admin: tree.admin,
         deploy: tree.deploy,
         blob: tree.blob,
+        audit: tree.audit,
         data: tree.data,
         database: tree.database,
         migrate: tree.migrate,

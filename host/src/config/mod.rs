@@ -73,6 +73,8 @@ pub struct Config {
     pub deploy: Deploy,
     /// How the content is kept that clients upload.
     pub blob: Blob,
+    /// How long the audit record is kept.
+    pub audit: Audit,
     /// How the schemas of the gateway and its plugins are kept up to date.
     pub migrate: Migrate,
     /// How bearer tokens are verified.
@@ -329,6 +331,14 @@ pub struct Blob {
     /// For how long a client that is sent to the store may fetch a blob there. Default
     /// none: clients are not sent there.
     pub redirect: Option<Duration>,
+}
+
+/// The record of who did what.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// How long a row is kept. Default none: for ever.
+    pub retention: Option<Duration>,
 }
 
 /// A database: that of the gateway, or a plugin's own.

@@ -154,6 +154,9 @@ pub const SETTINGS: &[Setting] = &[
          does not count."),
     set("admin.tls.reload_interval", time(10, DAY), "10s",
         "How often the files are looked at."),
+    unset("audit.retention", time(DAY, 100 * YEAR),
+        "How long a row of the audit record is kept. What is older is removed every hour, and the \
+         rest stays verifiable. Unset: for ever."),
     unset("blob.store", Kind::Store,
         "Where uploaded content is kept: the path of a folder, which is made when it is missing, \
          or `s3://BUCKET/PREFIX`, where the bucket must be there. Unset: `blobs` in the data \

@@ -4,14 +4,18 @@
 //! form 16 chains; each row holds the hash of the one before it, and `heads` the last
 //! hash of each chain, so that [`verify()`] finds rows that were changed, taken out, put
 //! in or moved. Someone who may write both tables can still cut a chain's end: keep
-//! copies of the heads elsewhere if that matters.
+//! copies of the heads elsewhere if that matters. What an operator no longer keeps is
+//! removed by [`prune()`], which leaves the rest as verifiable as it was.
 
 mod chain;
 mod ending;
+mod export;
 mod history;
+mod prune;
 mod recall;
 mod verify;
 mod view;
+mod walk;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,7 +29,9 @@ use chain::{Hash, Row, chain_of};
 
 pub use crate::contract::audit::{Entry, Outcome};
 pub use ending::{Ending, How};
+pub use export::{Exported, Selection, export};
 pub use history::{Place, Recorded, history};
+pub use prune::{micros_ago, prunable, prune, retain};
 pub use verify::{Fault, Report, What, verify};
 pub use view::{Audit, View};
 
@@ -38,6 +44,9 @@ pub const OWN: &str = "plugin";
 
 /// What an entry is about that closes another one: see [`Ending`].
 const DOWNLOAD: &str = "download";
+
+/// What an entry is about that tells of the record itself.
+const AUDIT: &str = "audit";
 
 /// What the host adds to every entry; a plugin can't forge it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -173,7 +182,7 @@ impl Pending {
 /// Why it may not.
 pub(super) fn permitted(entry: &Entry) -> Result<(), String> {
     let name = entry.entity.as_str();
-    match [OWN, DOWNLOAD].contains(&name) {
+    match [OWN, DOWNLOAD, AUDIT].contains(&name) {
         true => Err(format!(
             "audit: entity must not be {name}, which is for the gateway's own entries"
         )),

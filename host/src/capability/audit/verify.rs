@@ -1,16 +1,13 @@
 //! Looks for rows that were changed, taken out, put in or moved.
 
 use std::fmt;
-use std::time::Duration;
 
-use super::chain::{CHAINS, Hash, Row, START, outcome_of};
-use super::{Entry, Stamp};
+use super::chain::{CHAINS, Hash, START};
+use super::prune::Anchor;
+use super::walk::{self, Span, limits};
 use crate::capability::sql::Database;
-use crate::config;
 use crate::contract::sql::{Error, Kind, Value};
 
-/// Rows read at once: some 2 MiB at most.
-const PAGE: i64 = 200;
 /// Faults that a report names; further ones are counted.
 const MAX_NAMED: usize = 100;
 
@@ -19,6 +16,8 @@ const MAX_NAMED: usize = 100;
 pub struct Report {
     /// The rows that were looked at.
     pub rows: u64,
+    /// Rows that were removed as too old, which leaves the chains whole.
+    pub pruned: u64,
     /// The first faults.
     pub faults: Vec<Fault>,
     /// All faults, named or not.
@@ -129,19 +128,23 @@ async fn verify_chain(
         report.add(chain, 0, What::NoHead);
         return Ok(());
     };
-    for seq in end.first.into_iter().filter(|seq| *seq < 1) {
+    for seq in end.first.into_iter().filter(|seq| *seq <= end.pruned) {
         report.add(chain, seq, What::Added);
     }
     for seq in end.last.into_iter().filter(|seq| *seq > end.seq) {
         report.add(chain, seq, What::Added);
     }
-    let (mut seq, mut previous) = (0, START);
+    let (mut seq, mut previous) = (end.pruned, end.pruned_hash);
+    let mut anchor = None;
     while seq < end.seq {
-        let page = page(database, chain, seq, end.seq).await?;
-        for values in &page {
-            let Some(found) = Found::read(values) else {
-                return Err(Error::Other);
-            };
+        let span = Span {
+            chain,
+            after: seq,
+            through: end.seq,
+            since: None,
+        };
+        let page = walk::page(database, span).await?;
+        for found in &page {
             if found.seq != seq + 1 {
                 report.add(
                     chain,
@@ -159,6 +162,7 @@ async fn verify_chain(
                 report.add(chain, found.seq, What::Changed);
             }
             (seq, previous) = (found.seq, found.hash);
+            anchor = Anchor::of(found.entry.as_ref()).or(anchor);
             report.rows += 1;
         }
         progress(report.rows);
@@ -170,28 +174,64 @@ async fn verify_chain(
     if previous != end.hash {
         report.add(chain, seq, What::Changed);
     }
+    if end.pruned > 0 {
+        let recorded = anchor.is_some_and(|anchor| {
+            anchor.through == end.pruned && anchor.hash == hex::encode(end.pruned_hash)
+        });
+        if !recorded {
+            report.add(
+                chain,
+                1,
+                What::Missing {
+                    through: end.pruned,
+                },
+            );
+        }
+        report.pruned += end.pruned.unsigned_abs();
+    }
     Ok(())
 }
 
 /// The ends of a chain: what its head says, and the first and the last row that there
 /// are. One statement, so that all are of the same moment.
-struct End {
-    seq: i64,
-    hash: Hash,
+#[derive(Debug)]
+pub(super) struct End {
+    /// The last row, and its hash.
+    pub(super) seq: i64,
+    pub(super) hash: Hash,
+    /// The last row of those that were removed as too old, and its hash.
+    pub(super) pruned: i64,
+    pub(super) pruned_hash: Hash,
     first: Option<i64>,
     last: Option<i64>,
 }
 
-async fn end_of(database: &Database, chain: u8) -> Result<Option<End>, Error> {
-    let sql = "SELECT seq, hash, \
+/// None when the chain has no head.
+pub(super) async fn end_of(database: &Database, chain: u8) -> Result<Option<End>, Error> {
+    let sql = "SELECT seq, hash, pruned_seq, pruned_hash, \
                (SELECT MIN(seq) FROM gateway_audit WHERE chain = ?), \
                (SELECT MAX(seq) FROM gateway_audit WHERE chain = ?) \
                FROM gateway_audit_heads WHERE chain = ?";
     let params = vec![Value::Integer(chain.into()); 3];
-    let columns = [Kind::Integer, Kind::Bytes, Kind::Integer, Kind::Integer];
+    let columns = [
+        Kind::Integer,
+        Kind::Bytes,
+        Kind::Integer,
+        Kind::Bytes,
+        Kind::Integer,
+        Kind::Integer,
+    ];
     let rows = database.query_own(sql, params, &columns, &limits()).await?;
-    let Some([Value::Integer(seq), Value::Bytes(hash), first, last]) =
-        rows.first().map(Vec::as_slice)
+    let Some(
+        [
+            Value::Integer(seq),
+            Value::Bytes(hash),
+            Value::Integer(pruned),
+            pruned_hash,
+            first,
+            last,
+        ],
+    ) = rows.first().map(Vec::as_slice)
     else {
         return Ok(None);
     };
@@ -199,147 +239,17 @@ async fn end_of(database: &Database, chain: u8) -> Result<Option<End>, Error> {
         Value::Integer(number) => Some(*number),
         _ => None,
     };
-    // A head of a wrong length fits no row.
-    let hash = Hash::try_from(hash.as_slice()).unwrap_or([0xff; 32]);
+    // What has a wrong length fits no row.
+    let hash_of = |bytes: &[u8]| Hash::try_from(bytes).unwrap_or([0xff; 32]);
     Ok(Some(End {
         seq: *seq,
-        hash,
+        hash: hash_of(hash),
+        pruned: *pruned,
+        pruned_hash: match pruned_hash {
+            Value::Bytes(hash) => hash_of(hash),
+            _ => START,
+        },
         first: number(first),
         last: number(last),
     }))
-}
-
-async fn page(
-    database: &Database,
-    chain: u8,
-    after: i64,
-    through: i64,
-) -> Result<Vec<Vec<Value>>, Error> {
-    let sql = "SELECT seq, at, actor, tenant, request, plugin, version, action, entity, \
-               entity_id, outcome, details, via, address, agent, prev_hash, hash FROM gateway_audit \
-               WHERE chain = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?";
-    let params = [i64::from(chain), after, through, PAGE]
-        .map(Value::Integer)
-        .to_vec();
-    let columns = [
-        Kind::Integer,
-        Kind::Timestamp,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Bytes,
-        Kind::Bytes,
-    ];
-    database.query_own(sql, params, &columns, &limits()).await
-}
-
-fn limits() -> config::SqlLimits {
-    config::SqlLimits {
-        rows: PAGE as usize,
-        bytes: 64 * 1024 * 1024,
-        statement_timeout: Duration::from_secs(60),
-        transactions: 1,
-    }
-}
-
-/// A row as it was found.
-struct Found {
-    seq: i64,
-    at: i64,
-    stamp: Stamp,
-    entry: Option<Entry>,
-    previous: Hash,
-    hash: Hash,
-}
-
-impl Found {
-    fn read(values: &[Value]) -> Option<Self> {
-        let [
-            Value::Integer(seq),
-            Value::Timestamp(at),
-            actor,
-            tenant,
-            Value::Text(request),
-            Value::Text(plugin),
-            Value::Text(version),
-            Value::Text(action),
-            Value::Text(entity),
-            Value::Text(entity_id),
-            Value::Text(outcome),
-            details,
-            via,
-            address,
-            agent,
-            Value::Bytes(previous),
-            Value::Bytes(hash),
-        ] = values
-        else {
-            return None;
-        };
-        let optional = |value: &Value| match value {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        let stamp = Stamp {
-            actor: optional(actor),
-            tenant: optional(tenant),
-            via: optional(via),
-            address: optional(address),
-            agent: optional(agent),
-            request: request.clone(),
-            plugin: plugin.clone(),
-            version: version.clone(),
-        };
-        let entry = outcome_of(outcome).map(|outcome| Entry {
-            action: action.clone(),
-            entity: entity.clone(),
-            entity_id: entity_id.clone(),
-            outcome,
-            details: optional(details),
-        });
-        // What isn't 32 bytes long was never a hash of ours, and fits no row.
-        let hash_of = |bytes: &[u8], other| Hash::try_from(bytes).unwrap_or([other; 32]);
-        let (previous, hash) = (hash_of(previous, 0xfe), hash_of(hash, 0xff));
-        Some(Self {
-            seq: *seq,
-            at: *at,
-            stamp,
-            entry,
-            previous,
-            hash,
-        })
-    }
-
-    /// The hash that the content has; none when the outcome isn't one.
-    fn own_hash(&self, chain: u8) -> Option<Hash> {
-        let Self {
-            seq,
-            at,
-            stamp,
-            entry,
-            previous,
-            ..
-        } = self;
-        let entry = entry.as_ref()?;
-        Some(
-            Row {
-                chain,
-                seq: *seq,
-                at: *at,
-                stamp,
-                entry,
-            }
-            .hash(previous),
-        )
-    }
 }

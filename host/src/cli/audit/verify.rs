@@ -1,26 +1,12 @@
-//! `gateway audit`.
+//! `gateway audit verify`.
 
-use std::io::{self, IsTerminal, Write};
+use clap::Args;
 
-use clap::{Args, Subcommand};
-
-use super::exit::{Exit, Failed};
-use super::{Source, block_on, print};
+use super::super::exit::{Exit, Failed};
+use super::super::{Source, block_on, print};
+use super::{show_progress, unreadable};
 use crate::capability::audit;
-use crate::contract::sql;
 use crate::databases::Databases;
-
-/// Look at the audit record.
-#[derive(Debug, Args)]
-pub(super) struct Audit {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Verify(Verify),
-}
 
 /// Check that no row of the audit record was changed, removed or moved.
 #[derive(Debug, Args)]
@@ -34,14 +20,14 @@ Examples:
     Each row holds a hash of itself and of the row before it. Every row is read, in the \
     gateway's database and in those that plugins have of their own; nothing is written. Exit code 1 when the record is broken."
 )]
-struct Verify {
+pub(super) struct Verify {
     #[command(flatten)]
     source: Source,
 }
 
-impl Audit {
+impl Verify {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let Command::Verify(Verify { source }) = self.command;
+        let Self { source } = self;
         let draft = source.read(&source.flags())?;
         let reports = block_on(async {
             let databases = Databases::connect(draft.config()).await?;
@@ -74,6 +60,12 @@ fn describe(plugin: Option<&str>, report: &audit::Report) -> String {
         "{whose}{} rows read, {} faults\n",
         report.rows, report.count
     );
+    if report.pruned > 0 {
+        text.push_str(&format!(
+            "{whose}{} older rows were removed on purpose\n",
+            report.pruned
+        ));
+    }
     for fault in &report.faults {
         text.push_str(&format!("{whose}{fault}\n"));
     }
@@ -82,24 +74,4 @@ fn describe(plugin: Option<&str>, report: &audit::Report) -> String {
         text.push_str(&format!("{whose}and {unnamed} more\n"));
     }
     text
-}
-
-/// Millions of rows take minutes; a person should see that it goes on.
-fn show_progress(rows: u64) {
-    let mut err = io::stderr();
-    if err.is_terminal() {
-        let _ = write!(err, "\r{rows} rows\r");
-    }
-}
-
-fn unreadable(error: sql::Error) -> Failed {
-    let exit = match error {
-        sql::Error::Unavailable | sql::Error::Timeout => Exit::Unavailable,
-        _ => Exit::Failed,
-    };
-    let message = format!(
-        "the audit record cannot be read ({error}); a gateway makes its tables when it first \
-         serves from a database"
-    );
-    Failed { exit, message }
 }
