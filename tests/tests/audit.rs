@@ -385,13 +385,6 @@ async fn a_missing_record_stops_what_was_to_be_recorded(test: TestDatabase) {
     assert_eq!(rows.expect("rows").len(), 0);
 }
 
-async fn execute(database: &Database, sql: &str) {
-    let sql = sql.to_owned();
-    let mut transaction = database.begin(&limits()).await.expect("begin");
-    transaction.execute_own(&sql, vec![]).await.expect("done");
-    transaction.commit().await.expect("commit");
-}
-
 async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     let (database, chain) = eight_rows(&test).await;
     // Nothing is that old.
@@ -404,7 +397,9 @@ async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     tokio::time::sleep(Duration::from_millis(5)).await;
     let now = audit::micros_ago(Duration::ZERO);
     tokio::time::sleep(Duration::from_millis(5)).await;
-    audit::record(&database, &stamp("r"), entry(9)).await.expect("an entry");
+    audit::record(&database, &stamp("r"), entry(9))
+        .await
+        .expect("an entry");
     assert_eq!(audit::prunable(&database, now).await, Ok(8));
     let mut seen = Vec::new();
     let removed = audit::prune(&database, now, Some("ann"), |rows| seen.push(rows)).await;
@@ -413,34 +408,39 @@ async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     // The ninth, and the entry on the removal, in the same chain.
     let report = verify(&database).await;
     assert_eq!((report.rows, report.pruned, report.count), (2, 8, 0));
-    audit::record(&database, &stamp("r"), entry(10)).await.expect("an entry");
+    audit::record(&database, &stamp("r"), entry(10))
+        .await
+        .expect("an entry");
     // Once more: now the entry on the first removal goes, too.
     tokio::time::sleep(Duration::from_millis(5)).await;
     let now = audit::micros_ago(Duration::ZERO);
     assert_eq!(audit::prune(&database, now, None, |_| {}).await, Ok(3));
     let report = verify(&database).await;
     assert_eq!((report.rows, report.pruned, report.count), (1, 11, 0));
-    audit::record(&database, &stamp("r"), entry(11)).await.expect("an entry");
+    audit::record(&database, &stamp("r"), entry(11))
+        .await
+        .expect("an entry");
     assert_eq!(faults(&database).await, []);
     // What is left is guarded as before.
-    execute(&database, "UPDATE gateway_audit SET actor = 'bob' WHERE seq = 13").await;
+    test.raw("UPDATE gateway_audit SET actor = 'bob' WHERE seq = 13")
+        .await;
     assert_eq!(faults(&database).await, [(chain, 13, What::Changed)]);
 }
 
 async fn old_rows_taken_out_by_hand_are_found(test: TestDatabase) {
     let (database, chain) = eight_rows(&test).await;
     // As a removal would leave it, but without its entry.
-    execute(
-        &database,
+    test.raw(
         "UPDATE gateway_audit_heads SET pruned_seq = 3, pruned_hash = \
          (SELECT hash FROM gateway_audit WHERE seq = 3) WHERE chain = 5",
     )
     .await;
-    execute(&database, "DELETE FROM gateway_audit WHERE seq <= 3").await;
+    test.raw("DELETE FROM gateway_audit WHERE seq <= 3").await;
     let missing = (chain, 1, What::Missing { through: 3 });
     assert_eq!(faults(&database).await, [missing]);
     // A row from before the place where the chain begins.
-    execute(&database, "UPDATE gateway_audit SET seq = 2 WHERE seq = 4").await;
+    test.raw("UPDATE gateway_audit SET seq = 2 WHERE seq = 4")
+        .await;
     let found = faults(&database).await;
     assert!(found.contains(&(chain, 2, What::Added)), "{found:?}");
 }
@@ -454,7 +454,9 @@ async fn the_record_is_handed_out_in_order_and_can_be_checked(test: TestDatabase
             stamp.tenant = Some("other".into());
             stamp.agent = Some("=cmd|' /C calc'!A0".into());
         }
-        audit::record(&database, &stamp, entry(number)).await.expect("an entry");
+        audit::record(&database, &stamp, entry(number))
+            .await
+            .expect("an entry");
     }
     let all = exported(&database, Selection::default()).await;
     assert_eq!(all.len(), 250);
@@ -513,6 +515,8 @@ async fn exported(database: &Database, selection: Selection) -> Vec<Exported> {
 /// Microseconds since 1970 of a time in RFC 3339.
 fn humantime_micros(text: &str) -> i64 {
     let at = humantime::parse_rfc3339(text).expect("a time");
-    let since = at.duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let since = at
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
     i64::try_from(since.as_micros()).expect("this millennium")
 }

@@ -13,8 +13,8 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Audit, Auth, Blob, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin, Plugin,
-    Server, Telemetry,
+    Admin, Audit, Auth, Blob, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin,
+    Plugin, Server, Telemetry,
 };
 use super::{
     blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::chain::{CHAINS, outcome_name};
+use super::chain::CHAINS;
 use super::verify::end_of;
 use super::walk::{self, Found, Span};
 use crate::capability::sql::Database;
@@ -55,7 +55,7 @@ pub struct Exported {
     pub entity: String,
     /// Which one.
     pub entity_id: String,
-    /// `allowed`, `denied` or `failed`.
+    /// `allowed`, `denied` or `failed`, unless somebody else wrote the row.
     pub outcome: String,
     /// A JSON text, to the byte as it was recorded.
     pub details: Option<String>,
@@ -108,7 +108,7 @@ pub async fn export<E: From<Error>>(
             return Ok(count);
         };
         if selection.has(&found) {
-            each(Exported::new(chain, found).ok_or(Error::Other)?)?;
+            each(Exported::new(chain, found))?;
             count += 1;
         }
     }
@@ -150,10 +150,9 @@ impl Selection {
 }
 
 impl Exported {
-    /// None when the outcome is none of ours.
-    fn new(chain: u8, found: Found) -> Option<Self> {
-        let (stamp, entry) = (found.stamp, found.entry?);
-        Some(Self {
+    fn new(chain: u8, found: Found) -> Self {
+        let (stamp, entry) = (found.stamp, found.entry);
+        Self {
             at: time(found.at),
             chain,
             seq: found.seq,
@@ -168,11 +167,11 @@ impl Exported {
             action: entry.action,
             entity: entry.entity,
             entity_id: entry.entity_id,
-            outcome: outcome_name(entry.outcome).to_owned(),
+            outcome: found.outcome,
             details: entry.details,
             prev_hash: hex::encode(found.previous),
             hash: hex::encode(found.hash),
-        })
+        }
     }
 }
 

@@ -36,9 +36,10 @@ pub(super) struct Anchor {
 
 impl Anchor {
     /// What an entry says of a removal, if it is on one.
-    pub(super) fn of(entry: Option<&Entry>) -> Option<Self> {
-        let entry = entry.filter(|entry| entry.action == PRUNE && entry.entity == AUDIT)?;
-        serde_json::from_str(entry.details.as_deref()?).ok()
+    pub(super) fn of(entry: &Entry) -> Option<Self> {
+        let is_one = entry.action == PRUNE && entry.entity == AUDIT;
+        let details = entry.details.as_deref().filter(|_| is_one)?;
+        serde_json::from_str(details).ok()
     }
 }
 
@@ -138,11 +139,7 @@ async fn prune_some(
     let params = vec![number.clone(), Value::Integer(through)];
     let removed = transaction.execute_own(sql, params).await?;
     let sql = "UPDATE gateway_audit_heads SET pruned_seq = ?, pruned_hash = ? WHERE chain = ?";
-    let params = vec![
-        Value::Integer(through),
-        Value::Bytes(hash.to_vec()),
-        number,
-    ];
+    let params = vec![Value::Integer(through), Value::Bytes(hash.to_vec()), number];
     transaction.execute_own(sql, params).await?;
     let anchor = Anchor {
         through,

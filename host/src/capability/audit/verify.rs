@@ -162,7 +162,7 @@ async fn verify_chain(
                 report.add(chain, found.seq, What::Changed);
             }
             (seq, previous) = (found.seq, found.hash);
-            anchor = Anchor::of(found.entry.as_ref()).or(anchor);
+            anchor = Anchor::of(&found.entry).or(anchor);
             report.rows += 1;
         }
         progress(report.rows);

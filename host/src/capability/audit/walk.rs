@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::chain::{Hash, Row, outcome_of};
-use super::{Entry, Stamp};
+use super::chain::{Hash, Row, outcome_name, outcome_of};
+use super::{Entry, Outcome, Stamp};
 use crate::capability::sql::Database;
 use crate::config;
 use crate::contract::sql::{Error, Kind, Value};
@@ -62,8 +62,9 @@ pub(super) struct Found {
     pub(super) seq: i64,
     pub(super) at: i64,
     pub(super) stamp: Stamp,
-    /// What the entry says; of an outcome that is none of ours, nothing.
-    pub(super) entry: Option<Entry>,
+    pub(super) entry: Entry,
+    /// As it was found. Is it none of ours, `entry` says that it failed.
+    pub(super) outcome: String,
     pub(super) previous: Hash,
     pub(super) hash: Hash,
 }
@@ -106,13 +107,13 @@ impl Found {
             plugin,
             version,
         };
-        let entry = outcome_of(&outcome).map(|outcome| Entry {
+        let entry = Entry {
             action,
             entity,
             entity_id,
-            outcome,
+            outcome: outcome_of(&outcome).unwrap_or(Outcome::Failed),
             details: optional(details),
-        });
+        };
         // What isn't 32 bytes long was never a hash of ours, and fits no row.
         let hash_of = |bytes: Vec<u8>, other| Hash::try_from(bytes).unwrap_or([other; 32]);
         Some(Self {
@@ -120,6 +121,7 @@ impl Found {
             at,
             stamp,
             entry,
+            outcome,
             previous: hash_of(previous, 0xfe),
             hash: hash_of(hash, 0xff),
         })
@@ -132,8 +134,9 @@ impl Found {
             seq: self.seq,
             at: self.at,
             stamp: &self.stamp,
-            entry: self.entry.as_ref()?,
+            entry: &self.entry,
         };
-        Some(row.hash(&self.previous))
+        let is_ours = outcome_name(self.entry.outcome) == self.outcome;
+        is_ours.then(|| row.hash(&self.previous))
     }
 }
