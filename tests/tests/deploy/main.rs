@@ -8,6 +8,7 @@
 
 mod canary;
 mod checks;
+mod streams;
 mod swap;
 mod trail;
 
