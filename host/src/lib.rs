@@ -121,7 +121,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
 
     // Compilation takes seconds when the cache is cold, and the database may still be
     // starting: side by side.
-    let engine = Engine::new(config.plugins.values(), &config.data.join("cache"))
+    let cache = config.data.join("cache");
+    let engine = Engine::new(config.plugins.values(), config.engine.optimize, &cache)
         .map_err(StartError::Engine)?;
     let (loaded, databases) = tokio::join!(load_all(&engine, &config), Databases::connect(&config));
     let (loaded, databases) = (loaded?, databases?);

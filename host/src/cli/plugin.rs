@@ -88,7 +88,9 @@ impl Inspect {
         let file = self.file;
         let settings = config::Plugin::with_defaults(file.clone())?;
         let cache = Scratch::new();
-        let engine = Engine::new([&settings], cache.path()).map_err(StartError::Engine)?;
+        // It is asked a few questions, and thrown away.
+        let engine = Engine::new([&settings], config::Optimize::None, cache.path())
+            .map_err(StartError::Engine)?;
         let mut inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
         if let Some((name, grants)) = grants {
             let missing = grants.missing(&inspection.imports).into_iter();

@@ -192,6 +192,9 @@ pub const SETTINGS: &[Setting] = &[
          with another one from where it was."),
     set("blob.s3.retries", count(0, 100), "5",
         "How often a request is tried again, within `blob.timeout`."),
+    set("engine.optimize", Kind::Choice(&["speed", "none"]), "speed",
+        "How components are compiled. `none` compiles sooner and runs slower: for those who \
+         write one and wait for it."),
     set("deploy.drain_timeout", time(0, DAY), "60s",
         "How long a version that was replaced may take to finish what it began before it is \
          cut, which its clients see as 503."),

@@ -10,6 +10,7 @@ mod canary;
 mod checks;
 mod swap;
 mod trail;
+mod watch;
 
 use std::time::{Duration, Instant};
 
