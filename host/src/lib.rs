@@ -36,7 +36,7 @@ use crate::auth::Verifier;
 use crate::capability::blob::{self, Blobs, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
-use crate::deployment::{ChangeError, Rules, Service, Shared, SignatureError, Store};
+use crate::deployment::{Actor, ChangeError, Rules, Service, Shared, SignatureError, Store};
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
@@ -223,6 +223,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         limits: Arc::clone(&limits),
         rules: Arc::clone(&rules),
         token: Arc::clone(&token),
+        store: store.clone(),
         tls: certificates.collect(),
     };
     let reloader = Arc::new(Reloader::new(config, parts));
@@ -380,13 +381,13 @@ impl Running {
         Ok(changed)
     }
 
-    /// Reads the configuration again, and takes what of it can change while requests are
-    /// served; see [`Reloader::reload`].
+    /// Reads the configuration again because of a SIGHUP, and takes what of it can change
+    /// while requests are served; see [`Reloader::reload`].
     ///
     /// # Errors
     /// The first thing that is wrong. Nothing has changed then.
     pub async fn reload(&self) -> Result<Reloaded, reload::ReloadError> {
-        self.reloader.reload().await
+        self.reloader.reload(&Actor::hang_up()).await
     }
 
     /// Takes no new requests, lets those in flight finish for the drain time, cuts the

@@ -204,7 +204,7 @@ impl Api {
                 let (draining, ended) = self.service(name)?.drains();
                 Ok(ok(json!({ "draining": draining, "ended": ended })))
             }
-            ["v1", "reload"] if is(Method::POST) => self.reload().await,
+            ["v1", "reload"] if is(Method::POST) => self.reload(actor).await,
             ["v1", "reload"] => Err(Refusal::method("POST")),
             ["v1", "audit" | "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
                 Err(Refusal::method("GET"))
@@ -255,9 +255,9 @@ impl Api {
     }
 
     /// A reload that was begun goes to its end whatever becomes of the connection.
-    async fn reload(&self) -> Result<(StatusCode, Value), Refusal> {
+    async fn reload(&self, actor: Actor) -> Result<(StatusCode, Value), Refusal> {
         let reloader = Arc::clone(&self.reloader);
-        match tokio::spawn(async move { reloader.reload().await }).await {
+        match tokio::spawn(async move { reloader.reload(&actor).await }).await {
             Ok(Ok(reloaded)) => Ok(ok(json!(reloaded))),
             Ok(Err(error)) => Err(Refusal::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
