@@ -548,7 +548,11 @@ impl Refusal {
 impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Self {
         use StatusCode as S;
-        let status = match &error {
+        let cause = match &error {
+            ChangeError::Incomplete { source, .. } => source.as_ref(),
+            error => error,
+        };
+        let status = match cause {
             ChangeError::NoVersion { .. } => S::NOT_FOUND,
             ChangeError::Conflict(_)
             | ChangeError::Store(StoreError::Changed | StoreError::Taken { .. }) => S::CONFLICT,
@@ -559,13 +563,13 @@ impl From<ChangeError> for Refusal {
             | ChangeError::Start(_)
             | ChangeError::Signature(_)
             | ChangeError::Migrate(_) => S::UNPROCESSABLE_ENTITY,
-            ChangeError::Store(StoreError::Damaged(_)) | ChangeError::Compile(_) => {
-                S::INTERNAL_SERVER_ERROR
-            }
+            ChangeError::Store(StoreError::Damaged(_))
+            | ChangeError::Compile(_)
+            | ChangeError::Incomplete { .. } => S::INTERNAL_SERVER_ERROR,
         };
         let message = error.to_string();
         let report = match error {
-            ChangeError::Refused(report) => Some(report),
+            ChangeError::Refused(report) | ChangeError::Incomplete { report, .. } => Some(report),
             _ => None,
         };
         Self {

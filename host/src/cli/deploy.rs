@@ -78,9 +78,10 @@ Examples:
   gateway plugin activate 1.4.0 --percent 5 --sticky --steps 25,50,100 --every 10m")]
 #[command(
     long_about = "Let a version serve: all of the traffic, or a part of it first.\n\n\
-    Before, it is checked: its migrations that only add are applied, its instances made, the \
-    requests that it ships are sent to it. A failure leaves what serves as it was. Requests in \
-    flight finish on the version that they began on.\n\n\
+    Before, it is checked: its instances are made, its migrations that only add are applied, \
+    the requests that it ships are sent to it. A failure leaves what serves as it was, and names \
+    the migrations that stay in the database. Requests in flight finish on the version that they \
+    began on.\n\n\
     With --percent it serves beside the other version, and is rolled back by itself when it \
     fails more often or is slower than the band allows. With --steps it gets more by itself, \
     but never without enough requests to judge by."
@@ -455,6 +456,18 @@ pub(super) fn report(report: &Value) -> String {
     }
     for reason in list("/skipped") {
         let _ = writeln!(text, "  not looked at: {}", text_of(Some(reason)));
+    }
+    for left in list("/left_behind") {
+        let part = match left.get("whole") {
+            Some(Value::Bool(false)) => "a part of ",
+            _ => "",
+        };
+        let _ = writeln!(
+            text,
+            "  stays in the database: {part}migration {} ({})",
+            number(left.get("version")),
+            text_of(left.get("name"))
+        );
     }
     for reason in list("/refused") {
         let _ = writeln!(text, "  refused: {}", text_of(Some(reason)));

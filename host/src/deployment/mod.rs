@@ -15,7 +15,7 @@ mod signature;
 mod store;
 
 pub use canary::{Band, Canary, Verdict, WHOLE};
-pub use check::{Imports, Pending, Report, Routes, Smoke};
+pub use check::{Imports, Leftover, Pending, Report, Routes, Smoke};
 pub use follow::watch;
 pub use service::{ChangeError, Ended, Figures, Finishing, New, Service, Shared};
 pub use signature::{Rules, SignatureError, Signatures, Signed};

@@ -148,13 +148,21 @@ pub struct Figures {
     pub warm: usize,
 }
 
-/// Why a change did not happen. Nothing is different from before, but for migrations
-/// that only add.
+/// Why a change did not happen. Nothing is different from before, but for migrations that
+/// only add, which the report names.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The checks speak against it.
-    #[error("refused: {}", .0.refused.join("; "))]
+    #[error("refused: {}{}", .0.refused.join("; "), stays(.0))]
     Refused(Box<Report>),
+    /// It failed after its migrations had begun.
+    #[error("{source}; in the database stays: {}", .report.left())]
+    Incomplete {
+        /// Why.
+        source: Box<ChangeError>,
+        /// What was found, with what stays.
+        report: Box<Report>,
+    },
     /// There is no such version.
     #[error("plugin {plugin} has no version {version}")]
     NoVersion {
@@ -184,6 +192,14 @@ pub enum ChangeError {
     /// The task that compiles died.
     #[error("compiling failed: {0}")]
     Compile(#[from] tokio::task::JoinError),
+}
+
+/// The end of a sentence that says what stays in the database.
+fn stays(report: &Report) -> String {
+    match report.left().as_str() {
+        "" => String::new(),
+        left => format!("; in the database stays: {left}"),
+    }
 }
 
 impl Service {
@@ -328,21 +344,30 @@ impl Service {
         let actor = Actor::gateway("start");
         let rules = self.rules.load_full();
         let signed = rules.signatures.check(file.bytes(), signature)?;
+        let mut new = match &known {
+            Some(known) => known.clone(),
+            None => {
+                let note = "from the file of the configuration";
+                self.describe(&file, None, note, &actor)
+            }
+        };
+        let mut running = self.run(&new, &file, 1).await?;
         let migrations = self.migrations(&file).await?;
-        // Before they run: a gateway that dies in between must find that they fit the
-        // version which serves still.
+        // As in `extend`.
         migrate::note_expansions(&self.database, &self.name, &migrations).await?;
         migrate::at_start(&self.database, &self.name, &migrations, apply).await?;
         let deployment = match known {
             Some(known) => known,
             None => {
-                let note = "from the file of the configuration";
-                let mut new = self.describe(&file, None, note, &actor);
                 new.sign(signed);
-                self.add_under_a_free_name(new, &file, &actor).await?
+                let name = new.version.clone();
+                let added = self.add_under_a_free_name(new, &file, &actor).await?;
+                if added.version != name {
+                    running = self.run(&added, &file, 1).await?;
+                }
+                added
             }
         };
-        let running = self.run(&deployment, &file, 1).await?;
         let next = Pointer {
             revision: 0,
             active: deployment.version.clone(),
@@ -376,6 +401,7 @@ impl Service {
             Some(file) if deployment.digest == digest => file,
             _ => self.load(&deployment).await?,
         };
+        let active = Arc::new(self.run(&deployment, &loaded, 1).await?);
         let migrations = self.migrations(&loaded).await?;
         if apply {
             let outlook = migrate::outlook(&self.database, &self.name, &migrations).await?;
@@ -404,7 +430,6 @@ impl Service {
                 name: left.name,
             }));
         }
-        let active = Arc::new(self.run(&deployment, &loaded, 1).await?);
         let canary = match &pointer.canary {
             Some(plan) => self
                 .beside(plan, &active, None)
@@ -515,9 +540,15 @@ impl Service {
             .prepare(&mut report, &loaded, &deployment, dry_run)
             .await;
         report.millis = millis(begun.elapsed());
-        let started = started?;
+        let started = match started {
+            Ok(started) => started,
+            Err(error) => return Err(self.failed(error, report, &loaded, actor).await),
+        };
         let Some(running) = started.filter(|_| report.accepted()) else {
             if !report.accepted() {
+                if !dry_run {
+                    self.note_left_behind(&mut report, &loaded).await;
+                }
                 self.refused("plugin.activate", actor, &report).await;
                 return Err(ChangeError::Refused(Box::new(report)));
             }
@@ -539,7 +570,10 @@ impl Service {
             }),
         };
         let seen = pointer.map(|pointer| pointer.revision);
-        let pointer = self.store.point(&self.name, seen, next, &change).await?;
+        let pointer = match self.store.point(&self.name, seen, next, &change).await {
+            Ok(pointer) => pointer,
+            Err(error) => return Err(self.failed(error.into(), report, &loaded, actor).await),
+        };
         let running = Arc::new(running);
         match (&pointer.canary, self.live()) {
             (Some(plan), Some(live)) => {
@@ -678,33 +712,75 @@ impl Service {
         if !report.accepted() {
             return Ok(None);
         }
-        if dry_run && !report.migrations.is_empty() {
-            report
-                .skipped
-                .push("smoke requests and routes: they need the pending migrations".to_owned());
-            return Ok(None);
-        }
+        // Before anything is written: whatever can be refused without its tables is.
         let live = self.live();
-        if !dry_run {
-            // As in `open`.
-            migrate::note_expansions(&self.database, &self.name, &migrations).await?;
-            match live {
-                Some(_) => migrate::expand(&self.database, &self.name, &migrations).await?,
-                None => migrate::run(&self.database, &self.name, &migrations).await?,
-            };
-        }
         // As many as the version has that it takes over from: its first requests must not
         // all wait for an instance.
         let warm = live.as_ref().map_or(1, |live| live.active.version.warm());
         let running = self.run(deployment, loaded, warm.max(1)).await?;
         report.warm = running.version.warm();
         let requests = loaded.smoke(&self.engine).await?;
+        check::sendable(report, &requests);
+        if !report.accepted() {
+            return Ok(None);
+        }
+        if dry_run && !report.migrations.is_empty() {
+            report
+                .skipped
+                .push("smoke requests and routes: they need the pending migrations".to_owned());
+            return Ok(None);
+        }
+        if !dry_run && let Err(error) = self.extend(live.is_some(), &migrations).await {
+            // What the component brings is wrong, or else the database.
+            if matches!(
+                error,
+                migrate::Error::Database(_) | migrate::Error::Locked { .. }
+            ) {
+                return Err(error.into());
+            }
+            report.refused.push(error.to_string());
+            return Ok(None);
+        }
         let limit = self.rules.load().deploy.check_timeout;
         check::smoke(report, &running.version, requests, limit).await;
         if let Some(live) = &live {
             report.routes = check::routes(&running.version, &live.active.version).await;
         }
         Ok((!dry_run).then_some(running))
+    }
+
+    /// Applies what is pending: what only adds, while another version serves.
+    async fn extend(
+        &self,
+        beside_another: bool,
+        migrations: &[Migration],
+    ) -> Result<(), migrate::Error> {
+        // Before they run: a gateway that dies in between must find that they fit the
+        // version which serves still.
+        migrate::note_expansions(&self.database, &self.name, migrations).await?;
+        match beside_another {
+            true => migrate::expand(&self.database, &self.name, migrations).await?,
+            false => migrate::run(&self.database, &self.name, migrations).await?,
+        };
+        Ok(())
+    }
+
+    /// Notes in the report of a version that does not serve what stays of its migrations.
+    async fn note_left_behind(&self, report: &mut Report, loaded: &Loaded) {
+        if report.migrations.is_empty() {
+            return;
+        }
+        let found = async {
+            let migrations = self.migrations(loaded).await?;
+            let left = check::left_behind(report, &self.database, &self.name, &migrations);
+            Ok::<_, ChangeError>(left.await?)
+        };
+        match found.await {
+            Ok(left) => report.left_behind = left,
+            Err(error) => report.skipped.push(format!(
+                "what stays of the migrations in the database: {error}"
+            )),
+        }
     }
 
     /// The checks that begin nothing.
@@ -746,6 +822,38 @@ impl Service {
         }
     }
 
+    /// The error of an activation, with what stays in the database although it failed; if
+    /// anything does, that is recorded.
+    async fn failed(
+        &self,
+        error: ChangeError,
+        mut report: Report,
+        loaded: &Loaded,
+        actor: &Actor,
+    ) -> ChangeError {
+        self.note_left_behind(&mut report, loaded).await;
+        if report.left_behind.is_empty() {
+            return error;
+        }
+        let change = Change {
+            action: "plugin.activate",
+            actor,
+            details: serde_json::json!({
+                "version": report.version,
+                "sha256": report.digest,
+                "reason": error.to_string().chars().take(300).collect::<String>(),
+                "left_behind": left_behind(&report),
+            }),
+        };
+        self.store
+            .record(&self.name, &change, Outcome::Failed)
+            .await;
+        ChangeError::Incomplete {
+            source: Box::new(error),
+            report: Box::new(report),
+        }
+    }
+
     async fn refused(&self, action: &'static str, actor: &Actor, report: &Report) {
         let change = Change {
             action,
@@ -756,6 +864,7 @@ impl Service {
                 "refused": report.refused.iter().take(10).map(|reason| {
                     reason.chars().take(300).collect::<String>()
                 }).collect::<Vec<_>>(),
+                "left_behind": left_behind(report),
             }),
         };
         self.store
@@ -1004,6 +1113,16 @@ impl Service {
             outcome => Ok(outcome?),
         }
     }
+}
+
+/// What stays in the database, for the record; none when nothing does.
+fn left_behind(report: &Report) -> Option<Vec<String>> {
+    let lines = report
+        .left_behind
+        .iter()
+        .take(10)
+        .map(check::Leftover::line);
+    (!report.left_behind.is_empty()).then(|| lines.collect())
 }
 
 /// What is asked for with a new component.
