@@ -1,6 +1,7 @@
 //! Another configuration while the gateway serves, by SIGHUP and by the operator's API.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
@@ -83,10 +84,9 @@ impl Gateway {
             let (status, page) = answer(self.client.get(url).bearer_auth(OPERATOR)).await;
             assert_eq!(status, 200, "{page}");
             let entries = page["entries"].as_array().unwrap();
-            let reloads = entries.iter().filter(|it| it["action"] == "gateway.reload");
-            let reloads: Vec<&Value> = reloads.collect();
-            if reloads.len() == count {
-                return reloads[0].clone();
+            let of_reloads = |it: &&Value| it["action"] == "gateway.reload";
+            if entries.iter().filter(of_reloads).count() == count {
+                return entries.iter().find(of_reloads).unwrap().clone();
             }
             assert!(begun.elapsed() < PATIENCE, "{page}");
             tokio::time::sleep(Duration::from_millis(10)).await;
