@@ -30,13 +30,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
 use crate::capability::blob::{self, Blobs, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
-use crate::deployment::{Actor, ChangeError, Rules, Service, Shared, SignatureError, Store};
+use crate::deployment::{
+    Actor, ChangeError, Roster, Rules, Service, Shared, SignatureError, Store,
+};
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
@@ -139,7 +142,9 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         metrics: metrics.clone(),
     };
     shutdown.spawn(sweep(shelf.clone(), shutdown.clone()));
+    let roster = Arc::new(Roster::new(store.clone()));
     let shared = Shared {
+        roster: Arc::clone(&roster),
         blobs: shelf,
         rules: Arc::clone(&rules),
         engine: engine.clone(),
@@ -213,6 +218,12 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Arc::clone(&rules),
         shutdown.clone(),
     ));
+    // Not one that the shutdown waits for: while requests finish, this gateway is there.
+    let beat = tokio::spawn(deployment::beat(
+        services.clone(),
+        Arc::clone(&roster),
+        Arc::clone(&rules),
+    ));
     let token = Arc::new(Token::new(&config.admin.token));
     let certificates = [("server.tls", &tls), ("admin.tls", &admin_tls)];
     let certificates = certificates
@@ -244,6 +255,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         admin_tls,
         limits,
         reloader,
+        roster,
+        beat,
         shutdown,
         admin_shutdown,
         background,
@@ -327,6 +340,8 @@ pub struct Running {
     admin_tls: Option<Arc<Tls>>,
     limits: Arc<ArcSwap<config::Server>>,
     reloader: Arc<Reloader>,
+    roster: Arc<Roster>,
+    beat: JoinHandle<()>,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
     /// What goes on until the last request has ended.
@@ -400,6 +415,10 @@ impl Running {
             let settled = self.blobs.iter().map(|blobs| blobs.settle(SETTLE));
             futures_util::future::join_all(settled).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
+            self.beat.abort();
+            if let Err(error) = self.roster.leave().await {
+                tracing::info!(?error, "the other gateways will miss this one for a while");
+            }
             self.traces.shutdown().await;
             self.databases.close().await;
 

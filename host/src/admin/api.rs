@@ -94,6 +94,15 @@ pub struct RollBack {
     pub reason: String,
 }
 
+/// What `POST …/contract` takes.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Whether it is only looked at.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// What `POST …/versions` takes in its query.
 #[derive(Debug, Default)]
 struct Wishes {
@@ -200,6 +209,12 @@ impl Api {
                 let (pointer, report) = finished(work).await?;
                 Ok(ok(json!({ "pointer": pointer, "report": report })))
             }
+            ["v1", "plugins", name, "contract"] if is(Method::POST) => {
+                let service = Arc::clone(self.service(name)?);
+                let body: Contract = object(request).await?;
+                let work = async move { service.contract(body.dry_run, &actor).await };
+                Ok(ok(json!(finished(work).await?)))
+            }
             ["v1", "plugins", name, "drains"] if is(Method::GET) => {
                 let (draining, ended) = self.service(name)?.drains();
                 Ok(ok(json!({ "draining": draining, "ended": ended })))
@@ -211,7 +226,9 @@ impl Api {
             }
             ["v1", "plugins", _, "versions"] => Err(Refusal::method("GET, POST")),
             ["v1", "plugins", _, "versions", _] => Err(Refusal::method("DELETE")),
-            ["v1", "plugins", _, "activate" | "rollback"] => Err(Refusal::method("POST")),
+            ["v1", "plugins", _, "activate" | "rollback" | "contract"] => {
+                Err(Refusal::method("POST"))
+            }
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here")),
         }
     }

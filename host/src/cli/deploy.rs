@@ -422,21 +422,7 @@ pub(super) fn report(report: &Value) -> String {
     for name in list("/imports/new") {
         let _ = writeln!(text, "  asks for more: {}", text_of(Some(name)));
     }
-    for migration in list("/migrations") {
-        let _ = writeln!(
-            text,
-            "  migration {} ({}), {}:",
-            migration.get("version").unwrap_or(&Value::Null),
-            text_of(migration.get("name")),
-            match text_of(migration.get("phase")) {
-                "expand" => "which only adds",
-                _ => "which takes away and waits",
-            }
-        );
-        for line in text_of(migration.get("statements")).lines() {
-            let _ = writeln!(text, "    {line}");
-        }
-    }
+    text.push_str(&pending(report));
     for route in list("/routes/added") {
         let _ = writeln!(text, "  new route: {}", text_of(Some(route)));
     }
@@ -471,6 +457,28 @@ pub(super) fn report(report: &Value) -> String {
     }
     for reason in list("/refused") {
         let _ = writeln!(text, "  refused: {}", text_of(Some(reason)));
+    }
+    text
+}
+
+/// The pending migrations of an answer, with their statements.
+pub(super) fn pending(answer: &Value) -> String {
+    let mut text = String::new();
+    let all = answer.get("migrations").and_then(Value::as_array);
+    for migration in all.into_iter().flatten() {
+        let _ = writeln!(
+            text,
+            "  migration {} ({}), {}:",
+            migration.get("version").unwrap_or(&Value::Null),
+            text_of(migration.get("name")),
+            match text_of(migration.get("phase")) {
+                "expand" => "which only adds",
+                _ => "which takes away and waits",
+            }
+        );
+        for line in text_of(migration.get("statements")).lines() {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     text
 }
@@ -552,7 +560,7 @@ fn when(micros: Option<&Value>) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
 }
 
-fn text_of(value: Option<&Value>) -> &str {
+pub(super) fn text_of(value: Option<&Value>) -> &str {
     value.and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -560,7 +568,7 @@ fn number(value: Option<&Value>) -> u64 {
     value.and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::build::Build;
+use super::contract::Contract;
 use super::deploy::{Activate, Deploy, DrainStatus, List, Remove, Rollback};
 use super::exit::{Exit, Failed};
 use super::new::New;
@@ -32,6 +33,7 @@ enum Command {
     List(List),
     Activate(Activate),
     Rollback(Rollback),
+    Contract(Contract),
     DrainStatus(DrainStatus),
     Remove(Remove),
     Inspect(Inspect),
@@ -73,6 +75,7 @@ impl Plugin {
             Command::List(list) => list.run(),
             Command::Activate(activate) => activate.run(),
             Command::Rollback(rollback) => rollback.run(),
+            Command::Contract(contract) => contract.run(),
             Command::DrainStatus(status) => status.run(),
             Command::Remove(remove) => remove.run(),
             Command::Inspect(inspect) => inspect.run(),

@@ -302,6 +302,8 @@ pub struct Deploy {
     pub follow_interval: Duration,
     /// How long the smoke requests of a version may take, all together. Default 10 s.
     pub check_timeout: Duration,
+    /// How long a gateway may be silent before it counts as gone. Default 30 s.
+    pub gateway_timeout: Duration,
     /// The largest component, in bytes. Default 64 MiB.
     pub max_bytes: usize,
     /// The files of the public keys that components may be signed with, by name.

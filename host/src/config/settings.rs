@@ -203,6 +203,9 @@ pub const SETTINGS: &[Setting] = &[
          judges a canary."),
     set("deploy.check_timeout", time(100, HOUR), "10s",
         "How long the smoke requests of a version may take before it serves, all together."),
+    set("deploy.gateway_timeout", time(1000, DAY), "30s",
+        "How long a gateway may be silent before it counts as gone, and does not keep \
+         `gateway plugin contract` from taking away what its version needs."),
     set("deploy.max_bytes", size(KIB, GIB), "64MiB", "The largest component."),
     unset("deploy.trusted_keys", Kind::List(Item::Pair),
         "Public keys that components may be signed with, as `NAME=FILE`: each file is the PEM of \

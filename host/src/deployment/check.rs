@@ -161,6 +161,13 @@ pub(super) async fn migrations(
         Ok(outlook) => outlook,
         // That says nothing of the version.
         Err(error @ migrate::Error::Database(_)) => return Err(error),
+        Err(migrate::Error::Newer { version, name, .. }) => {
+            report.refused.push(format!(
+                "it is from before migration {version} ({name}), which has taken away or \
+                 demands something that it does not know; it can't serve any more"
+            ));
+            return Ok(());
+        }
         Err(error) => {
             report.refused.push(error.to_string());
             return Ok(());

@@ -8,15 +8,19 @@
 
 mod canary;
 mod check;
+mod contract;
 mod follow;
 mod history;
+mod roster;
 mod service;
 mod signature;
 mod store;
 
 pub use canary::{Band, Canary, Verdict, WHOLE};
 pub use check::{Imports, Leftover, Pending, Report, Routes, Smoke};
+pub use contract::Contracted;
 pub use follow::watch;
+pub use roster::{Roster, Seen, beat};
 pub use service::{ChangeError, Ended, Figures, Finishing, New, Service, Shared};
 pub use signature::{Rules, SignatureError, Signatures, Signed};
 pub use store::{Actor, Change, Deployment, Pointer, Store, StoreError};

@@ -1,5 +1,6 @@
 //! A plugin on its mount: the version that serves, the one beside it, those that finish.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canary::{Canary, WHOLE};
 use super::check::{self, Imports, Report};
+use super::roster::{CONTRACTING, Roster};
 use super::signature::{Rules, SignatureError};
 use super::store::{Actor, Change, Deployment, Pointer, Store, StoreError, now};
 use crate::capability::audit::Outcome;
@@ -30,16 +32,19 @@ const REMEMBERED: usize = 20;
 pub struct Service {
     name: String,
     config: config::Plugin,
-    rules: Arc<ArcSwap<Rules>>,
+    pub(super) rules: Arc<ArcSwap<Rules>>,
     engine: Engine,
-    database: Database,
+    pub(super) database: Database,
     blobs: Blobs,
     store: Store,
     metrics: Metrics,
     turnstile: Arc<Turnstile>,
     live: ArcSwapOption<Live>,
     /// One change at a time: whoever holds it may replace what is live.
-    changes: tokio::sync::Mutex<()>,
+    pub(super) changes: tokio::sync::Mutex<()>,
+    pub(super) roster: Arc<Roster>,
+    /// Versions that are about to be used, each as often as somebody is about to.
+    coming: Mutex<Vec<String>>,
     ends: Arc<Mutex<Ends>>,
 }
 
@@ -54,8 +59,25 @@ pub struct Shared {
     pub store: Store,
     /// The content that plugins keep.
     pub blobs: Shelf,
+    /// Which gateways use which of them.
+    pub roster: Arc<Roster>,
     /// Where they are measured.
     pub metrics: Metrics,
+}
+
+/// A version that is about to be used; dropped when it is used, or not any more.
+pub(super) struct Coming<'a> {
+    service: &'a Service,
+    version: String,
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let mut coming = self.service.coming.lock();
+        if let Some(place) = coming.iter().position(|it| *it == self.version) {
+            coming.swap_remove(place);
+        }
+    }
 }
 
 impl std::fmt::Debug for Service {
@@ -218,6 +240,8 @@ impl Service {
             metrics: shared.metrics,
             live: ArcSwapOption::empty(),
             changes: tokio::sync::Mutex::new(()),
+            roster: shared.roster,
+            coming: Mutex::default(),
             ends: Arc::default(),
         }
     }
@@ -244,6 +268,60 @@ impl Service {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The versions that are used here: those that serve, finish, or are about to serve.
+    pub(super) fn used(&self) -> BTreeSet<String> {
+        // In the order in which a version goes through them, so that none is missed.
+        let mut used: BTreeSet<String> = self.coming.lock().iter().cloned().collect();
+        used.extend(self.serving().into_iter().map(|it| it.version));
+        let ends = self.ends.lock();
+        let draining = ends.draining.iter();
+        used.extend(draining.map(|it| it.version.identity().version.clone()));
+        used
+    }
+
+    /// Says to all gateways that this one is about to use a version, for as long as the
+    /// answer is kept.
+    pub(super) async fn announce(&self, version: &str) -> Result<Coming<'_>, ChangeError> {
+        self.coming.lock().push(version.to_owned());
+        let coming = Coming {
+            service: self,
+            version: version.to_owned(),
+        };
+        self.roster.announce(&self.name, version).await?;
+        Ok(coming)
+    }
+
+    /// Says that this gateway is about to use what the pointer says, and reads it again:
+    /// whoever took something away meanwhile did not see this gateway yet.
+    async fn settle(
+        &self,
+        mut pointer: Pointer,
+    ) -> Result<(Pointer, Vec<Coming<'_>>), ChangeError> {
+        loop {
+            let mut coming = vec![self.announce(&pointer.active).await?];
+            if let Some(canary) = &pointer.canary {
+                coming.push(self.announce(&canary.version).await?);
+            }
+            match self.store.pointer(&self.name).await? {
+                Some(next) if next.revision != pointer.revision => pointer = next,
+                _ => return Ok((pointer, coming)),
+            }
+        }
+    }
+
+    /// Refuses a change while a gateway takes away what some version needs.
+    async fn none_contracts(&self) -> Result<(), ChangeError> {
+        let timeout = self.rules.load().deploy.gateway_timeout;
+        let seen = self.roster.seen(&self.name, timeout).await?;
+        match seen.iter().find(|it| it.version == CONTRACTING) {
+            Some(it) => Err(ChangeError::Conflict(format!(
+                "gateway {} applies migrations that take away; repeat it when that is done",
+                it.gateway
+            ))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn live(&self) -> Option<Arc<Live>> {
@@ -351,6 +429,8 @@ impl Service {
                 self.describe(&file, None, note, &actor)
             }
         };
+        let _coming = self.announce(&new.version).await?;
+        self.none_contracts().await?;
         let mut running = self.run(&new, &file, 1).await?;
         let migrations = self.migrations(&file).await?;
         // As in `extend`.
@@ -395,6 +475,7 @@ impl Service {
         digest: &str,
         apply: bool,
     ) -> Result<(), ChangeError> {
+        let (pointer, _coming) = self.settle(pointer).await?;
         let mut file = Some(file);
         let deployment = self.deployment(&pointer.active).await?;
         let loaded = match file.take() {
@@ -414,8 +495,8 @@ impl Service {
                     plugin = self.name,
                     migration = left.version,
                     name = left.name,
-                    "a migration that takes away is left: `gateway migrate up` applies it, once \
-                     no older version serves on any gateway"
+                    "a migration that takes away is left: `gateway plugin contract` applies it, \
+                     once no gateway uses an older version"
                 );
             }
         } else if let Some((left, migrate::Phase::Expand)) =
@@ -461,6 +542,7 @@ impl Service {
         {
             return Ok(());
         }
+        let (pointer, _coming) = self.settle(pointer).await?;
         let active = self.running(&pointer.active, live.as_deref()).await?;
         let canary = match &pointer.canary {
             Some(plan) => self.beside(plan, &active, live.as_deref()).await?,
@@ -534,6 +616,15 @@ impl Service {
                 "version {version} can't have a part of the traffic: no other version serves"
             )));
         }
+        // Before the checks, which are of no use if something is taken away meanwhile.
+        let _coming = match dry_run {
+            true => None,
+            false => {
+                let coming = self.announce(version).await?;
+                self.none_contracts().await?;
+                Some(coming)
+            }
+        };
         let loaded = self.load(&deployment).await?;
         let mut report = self.report(&deployment);
         let started = self
@@ -1040,12 +1131,12 @@ impl Service {
         })
     }
 
-    async fn migrations(&self, loaded: &Loaded) -> Result<Vec<Migration>, ChangeError> {
+    pub(super) async fn migrations(&self, loaded: &Loaded) -> Result<Vec<Migration>, ChangeError> {
         let dialect = self.database.dialect();
         Ok(loaded.migrations(&self.engine, dialect).await?)
     }
 
-    async fn deployment(&self, version: &str) -> Result<Deployment, ChangeError> {
+    pub(super) async fn deployment(&self, version: &str) -> Result<Deployment, ChangeError> {
         let found = self.store.find(&self.name, version).await?;
         found.ok_or_else(|| ChangeError::NoVersion {
             plugin: self.name.clone(),
@@ -1053,7 +1144,7 @@ impl Service {
         })
     }
 
-    async fn load(&self, deployment: &Deployment) -> Result<Loaded, ChangeError> {
+    pub(super) async fn load(&self, deployment: &Deployment) -> Result<Loaded, ChangeError> {
         let component = self.store.component(&deployment.digest).await?;
         // Again: whoever can write the table could have put another one there.
         let signature = deployment.signature.as_deref().map(str::as_bytes);

@@ -21,7 +21,7 @@ const PART: usize = 512 * 1024;
 const MOST_VERSIONS: usize = 10_000;
 
 /// What one statement on these tables may do.
-const LIMITS: SqlLimits = SqlLimits {
+pub(super) const LIMITS: SqlLimits = SqlLimits {
     rows: MOST_VERSIONS,
     bytes: 16 * 1024 * 1024,
     statement_timeout: Duration::from_secs(30),
@@ -561,7 +561,7 @@ fn cut(text: &str) -> String {
     text.chars().take(500).collect()
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 

@@ -8,6 +8,7 @@
 
 mod canary;
 mod checks;
+mod contract;
 mod swap;
 mod trail;
 mod watch;
