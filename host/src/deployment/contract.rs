@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, Pending, Report};
+use super::error::ChangeError;
 use super::roster::{CONTRACTING, Seen};
-use super::service::{ChangeError, Service};
+use super::service::Service;
 use super::store::{Actor, Change};
 use crate::capability::audit::Outcome;
+use crate::contract::lifecycle::Migration;
 use crate::migrate;
 
 /// What came of taking away what only older versions needed.
@@ -40,7 +42,7 @@ impl Service {
         let migrations = self.migrations(&loaded).await?;
         let mut report = Report::default();
         check::migrations(&mut report, &self.database, self.name(), &migrations).await?;
-        let mut found = Contracted {
+        let found = Contracted {
             plugin: self.name().to_owned(),
             version: pointer.active,
             migrations: report.migrations,
@@ -56,11 +58,28 @@ impl Service {
         if found.migrations.is_empty() {
             return Ok(found);
         }
+        if dry_run {
+            return self.apply(found, &migrations, dry_run, actor).await;
+        }
         // Said before it is looked, as others do it with their versions.
-        let _said = match dry_run {
-            true => None,
-            false => Some(self.announce(CONTRACTING).await?),
-        };
+        let said = self.announce(CONTRACTING).await?;
+        let outcome = self.apply(found, &migrations, dry_run, actor).await;
+        drop(said);
+        // At once, since others wait for it; if it fails, the next beat does it.
+        if let Err(error) = self.roster.tell(self.name(), || self.used()).await {
+            tracing::warn!(?error, "the other gateways will wait for a while");
+        }
+        outcome
+    }
+
+    /// Looks whether nobody uses another version, and applies what is pending.
+    async fn apply(
+        &self,
+        mut found: Contracted,
+        migrations: &[Migration],
+        dry_run: bool,
+        actor: &Actor,
+    ) -> Result<Contracted, ChangeError> {
         self.roster.tell(self.name(), || self.used()).await?;
         let timeout = self.rules.load().deploy.gateway_timeout;
         let seen = self.roster.seen(self.name(), timeout).await?;
@@ -78,8 +97,8 @@ impl Service {
                 .await;
             return Err(ChangeError::Conflict(reason));
         }
-        migrate::note_expansions(&self.database, self.name(), &migrations).await?;
-        if let Err(error) = migrate::run(&self.database, self.name(), &migrations).await {
+        migrate::note_expansions(&self.database, self.name(), migrations).await?;
+        if let Err(error) = migrate::run(&self.database, self.name(), migrations).await {
             let reason = error.to_string();
             self.told(&found, Outcome::Failed, Some(&reason), actor)
                 .await;
