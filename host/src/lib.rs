@@ -30,6 +30,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
@@ -37,7 +38,9 @@ use crate::capability::audit;
 use crate::capability::blob::{self, Blobs, Shelf};
 use crate::config::Config;
 use crate::databases::Databases;
-use crate::deployment::{ChangeError, Rules, Service, Shared, SignatureError, Store};
+use crate::deployment::{
+    Actor, ChangeError, Roster, Rules, Service, Shared, SignatureError, Store,
+};
 use crate::gateway::{Gateway, Mounts};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
@@ -122,7 +125,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
 
     // Compilation takes seconds when the cache is cold, and the database may still be
     // starting: side by side.
-    let engine = Engine::new(config.plugins.values(), &config.data.join("cache"))
+    let cache = config.data.join("cache");
+    let engine = Engine::new(config.plugins.values(), config.engine.optimize, &cache)
         .map_err(StartError::Engine)?;
     let (loaded, databases) = tokio::join!(load_all(&engine, &config), Databases::connect(&config));
     let (loaded, databases) = (loaded?, databases?);
@@ -146,7 +150,9 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         metrics: metrics.clone(),
     };
     shutdown.spawn(sweep(shelf.clone(), shutdown.clone()));
+    let roster = Arc::new(Roster::new(store.clone()));
     let shared = Shared {
+        roster: Arc::clone(&roster),
         blobs: shelf,
         rules: Arc::clone(&rules),
         engine: engine.clone(),
@@ -219,6 +225,12 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Arc::clone(&rules),
         shutdown.clone(),
     ));
+    // Not one that the shutdown waits for: while requests finish, this gateway is there.
+    let beat = tokio::spawn(deployment::beat(
+        services.clone(),
+        Arc::clone(&roster),
+        Arc::clone(&rules),
+    ));
     let token = Arc::new(Token::new(&config.admin.token));
     let certificates = [("server.tls", &tls), ("admin.tls", &admin_tls)];
     let certificates = certificates
@@ -229,6 +241,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         limits: Arc::clone(&limits),
         rules: Arc::clone(&rules),
         token: Arc::clone(&token),
+        store: store.clone(),
         tls: certificates.collect(),
     };
     let reloader = Arc::new(Reloader::new(config, parts));
@@ -249,6 +262,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         admin_tls,
         limits,
         reloader,
+        roster,
+        beat,
         shutdown,
         admin_shutdown,
         background,
@@ -332,6 +347,8 @@ pub struct Running {
     admin_tls: Option<Arc<Tls>>,
     limits: Arc<ArcSwap<config::Server>>,
     reloader: Arc<Reloader>,
+    roster: Arc<Roster>,
+    beat: JoinHandle<()>,
     shutdown: Shutdown,
     admin_shutdown: Shutdown,
     /// What goes on until the last request has ended.
@@ -386,13 +403,13 @@ impl Running {
         Ok(changed)
     }
 
-    /// Reads the configuration again, and takes what of it can change while requests are
-    /// served; see [`Reloader::reload`].
+    /// Reads the configuration again because of a SIGHUP, and takes what of it can change
+    /// while requests are served; see [`Reloader::reload`].
     ///
     /// # Errors
     /// The first thing that is wrong. Nothing has changed then.
     pub async fn reload(&self) -> Result<Reloaded, reload::ReloadError> {
-        self.reloader.reload().await
+        self.reloader.reload(&Actor::hang_up()).await
     }
 
     /// Takes no new requests, lets those in flight finish for the drain time, cuts the
@@ -405,6 +422,10 @@ impl Running {
             let settled = self.blobs.iter().map(|blobs| blobs.settle(SETTLE));
             futures_util::future::join_all(settled).await;
             self.admin_shutdown.run(ADMIN_DRAIN).await;
+            self.beat.abort();
+            if let Err(error) = self.roster.leave().await {
+                tracing::info!(?error, "the other gateways will miss this one for a while");
+            }
             self.traces.shutdown().await;
             self.databases.close().await;
 

@@ -8,8 +8,9 @@ use tokio::sync::Mutex;
 
 use crate::admin::Token;
 use crate::auth::{KeyError, Verifier};
+use crate::capability::audit::Outcome;
 use crate::config::{self, Config, ConfigError};
-use crate::deployment::{Rules, SignatureError};
+use crate::deployment::{Actor, Change, Rules, SignatureError, Store};
 use crate::gateway::Gateway;
 use crate::server::tls::{Tls, TlsError};
 use crate::telemetry::{self, TelemetryError};
@@ -84,6 +85,8 @@ pub struct Parts {
     pub rules: Arc<ArcSwap<Rules>>,
     /// Who may operate.
     pub token: Arc<Token>,
+    /// Where it is recorded.
+    pub store: Store,
     /// The certificates, by the section of the settings.
     pub tls: Vec<(&'static str, Arc<Tls>)>,
 }
@@ -108,12 +111,13 @@ impl Reloader {
 
     /// Reads file and environment again, checks everything, and takes what can be taken.
     /// No connection is dropped, and a request sees one configuration from its head to its
-    /// answer. Logs what came of it.
+    /// answer. What came of it is logged, and recorded if the database answers.
     ///
     /// # Errors
     /// The first thing that is wrong. Nothing has changed then.
-    pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
+    pub async fn reload(&self, actor: &Actor) -> Result<Reloaded, ReloadError> {
         let outcome = self.take().await;
+        self.record(actor, &outcome).await;
         match &outcome {
             Ok(Reloaded {
                 applied,
@@ -130,6 +134,33 @@ impl Reloader {
             }
         }
         outcome
+    }
+
+    async fn record(&self, actor: &Actor, came: &Result<Reloaded, ReloadError>) {
+        let (details, outcome) = match came {
+            Ok(Reloaded {
+                applied,
+                restart,
+                certificates,
+            }) => {
+                let details = serde_json::json!({
+                    "applied": shortened(applied),
+                    "restart": shortened(restart),
+                    "certificates": certificates,
+                });
+                (details, Outcome::Allowed)
+            }
+            Err(error) => {
+                let reason: String = error.to_string().chars().take(MOST_REASON).collect();
+                (serde_json::json!({ "refused": reason }), Outcome::Denied)
+            }
+        };
+        let change = Change {
+            action: "gateway.reload",
+            actor,
+            details,
+        };
+        self.parts.store.record_own(&change, outcome).await;
     }
 
     async fn take(&self) -> Result<Reloaded, ReloadError> {
@@ -210,6 +241,21 @@ impl Reloader {
         };
         Ok(tokio::task::spawn_blocking(reload).await??)
     }
+}
+
+/// Names of settings that an entry of the record has at most, of each kind.
+const MOST_NAMES: usize = 30;
+
+/// Characters of the reason of a refusal there.
+const MOST_REASON: usize = 500;
+
+/// A list that an entry of the record has room for.
+fn shortened(names: &[String]) -> Vec<String> {
+    let mut few: Vec<String> = names.iter().take(MOST_NAMES).cloned().collect();
+    if names.len() > MOST_NAMES {
+        few.push(format!("and {} more", names.len() - MOST_NAMES));
+    }
+    few
 }
 
 fn is_live(key: &str) -> bool {

@@ -50,7 +50,7 @@ async fn pending_then_applied_then_nothing(database: TestDatabase) {
     let plan = gateway.migrate(&["plan"], &on).await;
     assert_eq!(
         (plan.code, plan.err.as_str()),
-        (Some(1), "gateway: 4 migrations are pending\n")
+        (Some(1), "gateway: 6 migrations are pending\n")
     );
     assert!(
         plan.out.starts_with("-- gateway 0001 audit\n"),

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use gateway::config::Plugin;
+use gateway::config::{Optimize, Plugin};
 use gateway::plugin::{Engine, LoadError, Loaded};
 use gateway_tests::server::component;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
@@ -13,7 +13,7 @@ use wit_parser::{ManglingAndAbi, Resolve};
 /// An engine with room for a component within the default limits.
 fn engine(folder: &Path) -> Engine {
     let settings = Plugin::with_defaults("unused.wasm".into()).unwrap();
-    Engine::new([&settings], &folder.join("cache")).unwrap()
+    Engine::new([&settings], Optimize::Speed, &folder.join("cache")).unwrap()
 }
 
 /// Compiles a component whose world is `wit`, and lists what keeps it from being hosted.

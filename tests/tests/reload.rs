@@ -1,6 +1,7 @@
 //! Another configuration while the gateway serves, by SIGHUP and by the operator's API.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
@@ -73,6 +74,23 @@ impl Gateway {
     async fn reload(&self) -> (u16, Value) {
         let url = format!("{}/v1/reload", self.admin);
         answer(self.client.post(url).bearer_auth(OPERATOR)).await
+    }
+
+    /// The newest entry of the record that is of a reload, once there are so many.
+    async fn recorded(&self, count: usize) -> Value {
+        let begun = Instant::now();
+        loop {
+            let url = format!("{}/v1/audit", self.admin);
+            let (status, page) = answer(self.client.get(url).bearer_auth(OPERATOR)).await;
+            assert_eq!(status, 200, "{page}");
+            let entries = page["entries"].as_array().unwrap();
+            let of_reloads = |it: &&Value| it["action"] == "gateway.reload";
+            if entries.iter().filter(of_reloads).count() == count {
+                return entries.iter().find(of_reloads).unwrap().clone();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{page}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The next line of the log that has `text` in it.
@@ -332,4 +350,42 @@ async fn certificates_are_read_again_unless_they_are_wrong() {
     let (status, body) = gateway.reload().await;
     assert_eq!(status, 422, "{body}");
     assert!(!body.to_string().contains("no key\""), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_reload_is_on_record_with_who_and_what() {
+    let gateway = Gateway::start(&policy("no-referrer")).await;
+    gateway.write(&format!(
+        "{}\nplugin.misfit.limits.memory = \"32MiB\"",
+        policy("same-origin")
+    ));
+    let url = format!("{}/v1/reload", gateway.admin);
+    let request = gateway.client.post(url).bearer_auth(OPERATOR);
+    let (status, body) = answer(request.header("x-operator", "mary")).await;
+    assert_eq!(status, 200, "{body}");
+    let entry = gateway.recorded(1).await;
+    assert_eq!(
+        (&entry["actor"], &entry["outcome"], &entry["plugin"]),
+        (&json!("mary"), &json!("allowed"), &json!(null))
+    );
+    assert_eq!(entry["details"], body);
+    let applied = json!(["server.security.referrer_policy"]);
+    assert_eq!(entry["details"]["applied"], applied);
+
+    gateway.write(&with_secrets("auth.secret = \"twice, and so refused\""));
+    gateway.hang_up().await;
+    let entry = gateway.recorded(2).await;
+    assert_eq!(
+        (&entry["actor"], &entry["outcome"]),
+        (&json!("SIGHUP"), &json!("denied"))
+    );
+    let reason = entry["details"]["refused"].as_str().unwrap();
+    assert!(reason.contains("gateway.toml"), "{reason}");
+    assert!(!reason.contains("twice"), "{reason}");
+
+    // What it wrote is in the chain.
+    let verify = ["audit", "verify", "--config", "gateway.toml"];
+    gateway.write(SECRETS);
+    let ran = gateway_tests::command::run(gateway.folder.path(), &verify, &[]).await;
+    ran.ok();
 }

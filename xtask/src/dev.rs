@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use crate::cargo::Workspace;
-use crate::process::Running;
+use crate::process::{Running, line};
 use crate::progress::{elapsed, heading};
 use crate::toolchain::Toolchain;
 use crate::{plugin, run};
@@ -18,28 +18,44 @@ use crate::{plugin, run};
 /// How often the sources are looked at.
 const LOOK: Duration = Duration::from_millis(150);
 
+/// Whoever waits for each build wants it compiled soon.
+const SOONER: [(&str, &str); 1] = [("GATEWAY_ENGINE_OPTIMIZE", "none")];
+
 /// What the chat is made of.
 const SOURCES: &[&str] = &["plugin/src", "plugin/Cargo.toml", "migrations/chat", "wit"];
 
 /// Serves, builds with each change of the sources, and has the gateway take over what was
 /// built. What does not compile or is refused is told, and what served goes on.
 pub(crate) fn serve(workspace: Workspace, toolchain: Toolchain, extra: &[String]) -> Result<()> {
-    let background = workspace.clone();
-    run::serve(&workspace, extra, move || {
+    // From the first build on: what is saved while the gateway starts is not lost.
+    let seen = newest(&workspace);
+    let (background, words) = (workspace.clone(), extra.to_vec());
+    run::serve(&workspace, extra, &SOONER, move |admin| {
+        let admin = admin.to_owned();
         thread::spawn(move || {
-            if let Err(error) = follow(&background, &toolchain) {
+            let deployer = deploy(&background, &words, &admin);
+            if let Err(error) = deployer.and_then(|it| follow(&background, &toolchain, it, seen)) {
                 eprintln!("error: {error:#}");
             }
         });
     })
 }
 
-fn follow(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
-    let mut command = deploy(workspace)?;
-    let mut deployer = Running::start(&mut command, Signal::TERM)?;
+fn follow(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    mut deploy: Command,
+    mut seen: Option<SystemTime>,
+) -> Result<()> {
+    let mut deployer = Running::start(&mut deploy, Signal::TERM)?;
     heading("watching plugin/, migrations/chat/ and wit/");
-    let mut seen = newest(workspace);
-    while deployer.ended()?.is_none() {
+    loop {
+        if let Some(status) = deployer.ended()? {
+            bail!(
+                "nothing is taken over any more: {} ended: {status}",
+                line(&deploy)
+            );
+        }
         thread::sleep(LOOK);
         let now = newest(workspace);
         if now == seen {
@@ -54,18 +70,23 @@ fn follow(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
             Err(error) => eprintln!("what served goes on: {error:#}"),
         }
     }
-    Ok(())
 }
 
-/// The command that deploys the component with each change of it.
-fn deploy(workspace: &Workspace) -> Result<Command> {
+/// The command that deploys the component with each change of it, to the gateway that
+/// serves with the words of `extra` and has its operator's listener at `admin`.
+fn deploy(workspace: &Workspace, extra: &[String], admin: &str) -> Result<Command> {
     let mut command = crate::gateway::command(workspace, &["plugin", "deploy"])?;
     command
         .arg(workspace.plugin("chat"))
-        .arg("--watch")
-        .arg("--data")
-        .arg(workspace.data())
-        .stdin(Stdio::null());
+        .args(["--watch", "--plugin", "chat", "--admin", admin, "--data"]);
+    match run::given(extra, "--data") {
+        Some(data) => command.arg(data),
+        None => command.arg(workspace.data()),
+    };
+    if let Some(config) = run::given(extra, "--config") {
+        command.args(["--config", config]);
+    }
+    command.stdin(Stdio::null());
     Ok(command)
 }
 

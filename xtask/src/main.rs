@@ -112,7 +112,7 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Run { extra } => {
             plugin("chat")?;
             gateway::build(&workspace, &["gateway"])?;
-            run::serve(&workspace, &extra, || {})
+            run::serve(&workspace, &extra, &[], |_| {})
         }
         Cmd::Dev { extra } => {
             let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;

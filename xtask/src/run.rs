@@ -13,10 +13,18 @@ use crate::progress::heading;
 /// What the gateway prints, followed by its address, once it accepts connections.
 pub(crate) const READY: &str = "listening on ";
 
+/// What it prints after that, followed by the operator's address.
+const ADMIN: &str = "admin on ";
+
 /// Serves until it is interrupted; `extra` are further arguments of `gateway serve`, and
-/// win over the usual ones.
-/// `ready` is called once it accepts connections.
-pub(crate) fn serve(workspace: &Workspace, extra: &[String], ready: impl FnOnce()) -> Result<()> {
+/// win over the usual ones, as the variables that are set win over those of `env`.
+/// `ready` is called with the operator's address once it accepts connections.
+pub(crate) fn serve(
+    workspace: &Workspace,
+    extra: &[String],
+    env: &[(&str, &str)],
+    ready: impl FnOnce(&str),
+) -> Result<()> {
     let data = workspace.data().display().to_string();
     let plugin = format!("chat={}", workspace.plugin("chat").display());
     let usual = [
@@ -30,6 +38,11 @@ pub(crate) fn serve(workspace: &Workspace, extra: &[String], ready: impl FnOnce(
             command.args([flag, value]);
         }
     }
+    for (variable, value) in env {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, value);
+        }
+    }
     command
         .args(extra)
         .stdin(Stdio::null())
@@ -41,10 +54,10 @@ pub(crate) fn serve(workspace: &Workspace, extra: &[String], ready: impl FnOnce(
     for line in BufReader::new(lines).lines() {
         let line = line?;
         println!("{line}");
-        if line.starts_with("admin on ")
+        if let Some(admin) = line.strip_prefix(ADMIN)
             && let Some(ready) = ready.take()
         {
-            ready();
+            ready(admin);
         }
         // With data elsewhere, `cargo xtask token` would sign with the wrong secret.
         if let Some(address) = line.strip_prefix(READY)
@@ -65,11 +78,20 @@ pub(crate) fn serve(workspace: &Workspace, extra: &[String], ready: impl FnOnce(
 
 /// Whether `extra` has the flag, as `--flag value` or `--flag=value`.
 fn gives(extra: &[String], flag: &str) -> bool {
-    let set = |word: &String| {
-        word.strip_prefix(flag)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-    };
-    extra.iter().any(set)
+    given(extra, flag).is_some()
+}
+
+/// What `extra` says behind the flag.
+pub(crate) fn given<'a>(extra: &'a [String], flag: &str) -> Option<&'a str> {
+    let mut words = extra.iter();
+    while let Some(word) = words.next() {
+        match word.strip_prefix(flag) {
+            Some("") => return Some(words.next().map_or("", String::as_str)),
+            Some(rest) if rest.starts_with('=') => return rest.get(1..),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// What to type first, in another terminal.
@@ -93,7 +115,7 @@ A first conversation, to paste into another terminal in this folder:
 
 #[cfg(test)]
 mod tests {
-    use super::gives;
+    use super::{given, gives};
 
     #[test]
     fn a_flag_is_recognised_in_both_forms_and_as_a_whole() {
@@ -102,5 +124,12 @@ mod tests {
         assert!(given("--listen=[::1]:80"));
         assert!(!given("--listener"));
         assert!(!given("--admin-listen"));
+    }
+    #[test]
+    fn the_value_of_a_flag_is_found_in_both_forms() {
+        let extra = ["--data=a b", "--config", "c.toml", "--data"].map(str::to_owned);
+        assert_eq!(given(&extra, "--data"), Some("a b"));
+        assert_eq!(given(&extra, "--config"), Some("c.toml"));
+        assert_eq!(given(&extra, "--listen"), None);
     }
 }

@@ -94,6 +94,15 @@ pub struct RollBack {
     pub reason: String,
 }
 
+/// What `POST …/contract` takes.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Whether it is only looked at.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// What `POST …/versions` takes in its query.
 #[derive(Debug, Default)]
 struct Wishes {
@@ -200,18 +209,26 @@ impl Api {
                 let (pointer, report) = finished(work).await?;
                 Ok(ok(json!({ "pointer": pointer, "report": report })))
             }
+            ["v1", "plugins", name, "contract"] if is(Method::POST) => {
+                let service = Arc::clone(self.service(name)?);
+                let body: Contract = object(request).await?;
+                let work = async move { service.contract(body.dry_run, &actor).await };
+                Ok(ok(json!(finished(work).await?)))
+            }
             ["v1", "plugins", name, "drains"] if is(Method::GET) => {
                 let (draining, ended) = self.service(name)?.drains();
                 Ok(ok(json!({ "draining": draining, "ended": ended })))
             }
-            ["v1", "reload"] if is(Method::POST) => self.reload().await,
+            ["v1", "reload"] if is(Method::POST) => self.reload(actor).await,
             ["v1", "reload"] => Err(Refusal::method("POST")),
             ["v1", "audit" | "plugins"] | ["v1", "plugins", _, "drains"] | ["v1", "plugins", _] => {
                 Err(Refusal::method("GET"))
             }
             ["v1", "plugins", _, "versions"] => Err(Refusal::method("GET, POST")),
             ["v1", "plugins", _, "versions", _] => Err(Refusal::method("DELETE")),
-            ["v1", "plugins", _, "activate" | "rollback"] => Err(Refusal::method("POST")),
+            ["v1", "plugins", _, "activate" | "rollback" | "contract"] => {
+                Err(Refusal::method("POST"))
+            }
             _ => Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here")),
         }
     }
@@ -255,9 +272,9 @@ impl Api {
     }
 
     /// A reload that was begun goes to its end whatever becomes of the connection.
-    async fn reload(&self) -> Result<(StatusCode, Value), Refusal> {
+    async fn reload(&self, actor: Actor) -> Result<(StatusCode, Value), Refusal> {
         let reloader = Arc::clone(&self.reloader);
-        match tokio::spawn(async move { reloader.reload().await }).await {
+        match tokio::spawn(async move { reloader.reload(&actor).await }).await {
             Ok(Ok(reloaded)) => Ok(ok(json!(reloaded))),
             Ok(Err(error)) => Err(Refusal::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -548,7 +565,11 @@ impl Refusal {
 impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Self {
         use StatusCode as S;
-        let status = match &error {
+        let cause = match &error {
+            ChangeError::Incomplete { source, .. } => source.as_ref(),
+            error => error,
+        };
+        let status = match cause {
             ChangeError::NoVersion { .. } => S::NOT_FOUND,
             ChangeError::Conflict(_)
             | ChangeError::Store(StoreError::Changed | StoreError::Taken { .. }) => S::CONFLICT,
@@ -559,13 +580,13 @@ impl From<ChangeError> for Refusal {
             | ChangeError::Start(_)
             | ChangeError::Signature(_)
             | ChangeError::Migrate(_) => S::UNPROCESSABLE_ENTITY,
-            ChangeError::Store(StoreError::Damaged(_)) | ChangeError::Compile(_) => {
-                S::INTERNAL_SERVER_ERROR
-            }
+            ChangeError::Store(StoreError::Damaged(_))
+            | ChangeError::Compile(_)
+            | ChangeError::Incomplete { .. } => S::INTERNAL_SERVER_ERROR,
         };
         let message = error.to_string();
         let report = match error {
-            ChangeError::Refused(report) => Some(report),
+            ChangeError::Refused(report) | ChangeError::Incomplete { report, .. } => Some(report),
             _ => None,
         };
         Self {

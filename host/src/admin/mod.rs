@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Request, Response, StatusCode};
 
-pub use api::{Activate, Api, RollBack};
+pub use api::{Activate, Api, Contract, RollBack};
 pub use health::Health;
 use health::Report;
 pub use token::Token;

@@ -1,4 +1,4 @@
-//! `GET /v1/audit`: the record of what was done to the plugins, page by page.
+//! `GET /v1/audit`: the record of what was done to the plugins and the gateway, page by page.
 
 use serde_json::{Value, json};
 
@@ -59,13 +59,14 @@ impl Page {
         let entries: Vec<Value> = entries
             .into_iter()
             .map(|entry| {
+                let of_gateway = entry.action.starts_with("gateway.");
                 json!({
                     "at": entry.at,
                     "actor": entry.actor,
                     "request": entry.request,
                     "action": entry.action,
                     "outcome": entry.outcome,
-                    "plugin": entry.entity_id,
+                    "plugin": (!of_gateway).then_some(entry.entity_id),
                     "version": entry.version,
                     "details": entry.details,
                 })

@@ -78,9 +78,10 @@ Examples:
   gateway plugin activate 1.4.0 --percent 5 --sticky --steps 25,50,100 --every 10m")]
 #[command(
     long_about = "Let a version serve: all of the traffic, or a part of it first.\n\n\
-    Before, it is checked: its migrations that only add are applied, its instances made, the \
-    requests that it ships are sent to it. A failure leaves what serves as it was. Requests in \
-    flight finish on the version that they began on.\n\n\
+    Before, it is checked: its instances are made, its migrations that only add are applied, \
+    the requests that it ships are sent to it. A failure leaves what serves as it was, and names \
+    the migrations that stay in the database. Requests in flight finish on the version that they \
+    began on.\n\n\
     With --percent it serves beside the other version, and is rolled back by itself when it \
     fails more often or is slower than the band allows. With --steps it gets more by itself, \
     but never without enough requests to judge by."
@@ -421,21 +422,7 @@ pub(super) fn report(report: &Value) -> String {
     for name in list("/imports/new") {
         let _ = writeln!(text, "  asks for more: {}", text_of(Some(name)));
     }
-    for migration in list("/migrations") {
-        let _ = writeln!(
-            text,
-            "  migration {} ({}), {}:",
-            migration.get("version").unwrap_or(&Value::Null),
-            text_of(migration.get("name")),
-            match text_of(migration.get("phase")) {
-                "expand" => "which only adds",
-                _ => "which takes away and waits",
-            }
-        );
-        for line in text_of(migration.get("statements")).lines() {
-            let _ = writeln!(text, "    {line}");
-        }
-    }
+    text.push_str(&pending(report));
     for route in list("/routes/added") {
         let _ = writeln!(text, "  new route: {}", text_of(Some(route)));
     }
@@ -456,8 +443,42 @@ pub(super) fn report(report: &Value) -> String {
     for reason in list("/skipped") {
         let _ = writeln!(text, "  not looked at: {}", text_of(Some(reason)));
     }
+    for left in list("/left_behind") {
+        let part = match left.get("whole") {
+            Some(Value::Bool(false)) => "a part of ",
+            _ => "",
+        };
+        let _ = writeln!(
+            text,
+            "  stays in the database: {part}migration {} ({})",
+            number(left.get("version")),
+            text_of(left.get("name"))
+        );
+    }
     for reason in list("/refused") {
         let _ = writeln!(text, "  refused: {}", text_of(Some(reason)));
+    }
+    text
+}
+
+/// The pending migrations of an answer, with their statements.
+pub(super) fn pending(answer: &Value) -> String {
+    let mut text = String::new();
+    let all = answer.get("migrations").and_then(Value::as_array);
+    for migration in all.into_iter().flatten() {
+        let _ = writeln!(
+            text,
+            "  migration {} ({}), {}:",
+            migration.get("version").unwrap_or(&Value::Null),
+            text_of(migration.get("name")),
+            match text_of(migration.get("phase")) {
+                "expand" => "which only adds",
+                _ => "which takes away and waits",
+            }
+        );
+        for line in text_of(migration.get("statements")).lines() {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     text
 }
@@ -539,7 +560,7 @@ fn when(micros: Option<&Value>) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
 }
 
-fn text_of(value: Option<&Value>) -> &str {
+pub(super) fn text_of(value: Option<&Value>) -> &str {
     value.and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -547,7 +568,7 @@ fn number(value: Option<&Value>) -> u64 {
     value.and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 

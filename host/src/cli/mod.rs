@@ -12,6 +12,7 @@ mod audit;
 mod blobs;
 mod build;
 mod config;
+mod contract;
 mod deploy;
 mod exit;
 mod migrate;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::build::Build;
+use super::contract::Contract;
 use super::deploy::{Activate, Deploy, DrainStatus, List, Remove, Rollback};
 use super::exit::{Exit, Failed};
 use super::new::New;
@@ -32,6 +33,7 @@ enum Command {
     List(List),
     Activate(Activate),
     Rollback(Rollback),
+    Contract(Contract),
     DrainStatus(DrainStatus),
     Remove(Remove),
     Inspect(Inspect),
@@ -73,6 +75,7 @@ impl Plugin {
             Command::List(list) => list.run(),
             Command::Activate(activate) => activate.run(),
             Command::Rollback(rollback) => rollback.run(),
+            Command::Contract(contract) => contract.run(),
             Command::DrainStatus(status) => status.run(),
             Command::Remove(remove) => remove.run(),
             Command::Inspect(inspect) => inspect.run(),
@@ -88,7 +91,9 @@ impl Inspect {
         let file = self.file;
         let settings = config::Plugin::with_defaults(file.clone())?;
         let cache = Scratch::new();
-        let engine = Engine::new([&settings], cache.path()).map_err(StartError::Engine)?;
+        // It is asked a few questions, and thrown away.
+        let engine = Engine::new([&settings], config::Optimize::None, cache.path())
+            .map_err(StartError::Engine)?;
         let mut inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
         if let Some((name, grants)) = grants {
             let missing = grants.missing(&inspection.imports).into_iter();

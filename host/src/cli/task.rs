@@ -321,7 +321,8 @@ impl Which {
             )));
         };
         let cache = Cache::of(&config);
-        let engine = Engine::new([&settings], cache.path()).map_err(StartError::Engine)?;
+        let engine = Engine::new([&settings], config.engine.optimize, cache.path())
+            .map_err(StartError::Engine)?;
         let mut loaded = load_all(&engine, &config).await?;
         let (name, loaded) = loaded
             .pop()

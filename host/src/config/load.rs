@@ -13,8 +13,8 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Audit, Auth, Blob, Config, Database, Deploy, Installer, Log, Metrics, Migrate, Origin,
-    Plugin, Server, Telemetry,
+    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Installer, Log, Metrics, Migrate,
+    Origin, Plugin, Server, Telemetry,
 };
 use super::{
     blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
@@ -206,6 +206,7 @@ struct Tree {
     data: PathBuf,
     server: Server,
     admin: Admin,
+    engine: Engine,
     deploy: Deploy,
     blob: Blob,
     #[serde(default)]
@@ -263,6 +264,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
     Ok(Config {
         server: tree.server,
         admin: tree.admin,
+        engine: tree.engine,
         deploy: tree.deploy,
         blob: tree.blob,
         audit: tree.audit,

@@ -21,6 +21,7 @@ use serde::Deserialize;
 mod blob_store;
 mod check;
 mod database_url;
+mod engine;
 mod env;
 mod error;
 mod file;
@@ -45,6 +46,7 @@ mod tls;
 
 pub use crate::auth::key::Algorithm;
 pub use blob_store::{BlobStore, S3};
+pub use engine::{Engine, Optimize};
 pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
@@ -69,6 +71,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The gateway's database, which the plugins use that have none of their own.
     pub database: Database,
+    /// How components are compiled.
+    pub engine: Engine,
     /// How versions of plugins take over from each other.
     pub deploy: Deploy,
     /// How the content is kept that clients upload.
@@ -300,6 +304,8 @@ pub struct Deploy {
     pub follow_interval: Duration,
     /// How long the smoke requests of a version may take, all together. Default 10 s.
     pub check_timeout: Duration,
+    /// How long a gateway may be silent before it counts as gone. Default 30 s.
+    pub gateway_timeout: Duration,
     /// The largest component, in bytes. Default 64 MiB.
     pub max_bytes: usize,
     /// The files of the public keys that components may be signed with, by name.

@@ -195,6 +195,9 @@ pub const SETTINGS: &[Setting] = &[
          with another one from where it was."),
     set("blob.s3.retries", count(0, 100), "5",
         "How often a request is tried again, within `blob.timeout`."),
+    set("engine.optimize", Kind::Choice(&["speed", "none"]), "speed",
+        "How components are compiled. `none` compiles sooner and runs slower: for those who \
+         write one and wait for it."),
     set("deploy.drain_timeout", time(0, DAY), "60s",
         "How long a version that was replaced may take to finish what it began before it is \
          cut, which its clients see as 503."),
@@ -203,6 +206,9 @@ pub const SETTINGS: &[Setting] = &[
          judges a canary."),
     set("deploy.check_timeout", time(100, HOUR), "10s",
         "How long the smoke requests of a version may take before it serves, all together."),
+    set("deploy.gateway_timeout", time(1000, DAY), "30s",
+        "How long a gateway may be silent before it counts as gone, and does not keep \
+         `gateway plugin contract` from taking away what its version needs."),
     set("deploy.max_bytes", size(KIB, GIB), "64MiB", "The largest component."),
     unset("deploy.trusted_keys", Kind::List(Item::Pair),
         "Public keys that components may be signed with, as `NAME=FILE`: each file is the PEM of \

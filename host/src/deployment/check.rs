@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::auth::Claims;
 use crate::capability::sql::Database;
 use crate::contract::lifecycle::{Migration, SmokeRequest};
-use crate::migrate::{self, Phase};
+use crate::migrate::{self, Phase, State};
 use crate::plugin::{Body, Call, Content, Engine, Loaded, Version};
 
 /// Smoke requests that are sent at most.
@@ -44,6 +44,9 @@ pub struct Report {
     pub smoke: Vec<Smoke>,
     /// Instances that were made before it serves.
     pub warm: usize,
+    /// What stays of its migrations in the database although it does not serve.
+    #[serde(default)]
+    pub left_behind: Vec<Leftover>,
     /// What was not looked at, and why.
     pub skipped: Vec<String>,
     /// How long all of this took, in milliseconds.
@@ -72,6 +75,27 @@ pub struct Pending {
     pub statements: String,
 }
 
+/// A migration of a version that does not serve, which stays in the database. It only adds,
+/// so that what serves fits it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// Its number.
+    pub version: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it ran to its end. Only MySQL and MariaDB keep a part of one.
+    pub whole: bool,
+}
+
+impl Leftover {
+    /// One line of a report.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let part = if self.whole { "" } else { "a part of " };
+        format!("{part}migration {} ({})", self.version, self.name)
+    }
+}
+
 /// How the routes differ from those of the running version: `GET /path`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Routes {
@@ -97,6 +121,13 @@ pub struct Smoke {
 }
 
 impl Report {
+    /// What stays in the database of what was to fail, in one line.
+    #[must_use]
+    pub fn left(&self) -> String {
+        let lines: Vec<_> = self.left_behind.iter().map(Leftover::line).collect();
+        lines.join(", ")
+    }
+
     /// Whether nothing speaks against the version.
     #[must_use]
     pub fn accepted(&self) -> bool {
@@ -130,6 +161,13 @@ pub(super) async fn migrations(
         Ok(outlook) => outlook,
         // That says nothing of the version.
         Err(error @ migrate::Error::Database(_)) => return Err(error),
+        Err(migrate::Error::Newer { version, name, .. }) => {
+            report.refused.push(format!(
+                "it is from before migration {version} ({name}), which has taken away or \
+                 demands something that it does not know; it can't serve any more"
+            ));
+            return Ok(());
+        }
         Err(error) => {
             report.refused.push(error.to_string());
             return Ok(());
@@ -156,6 +194,30 @@ pub(super) async fn migrations(
     Ok(())
 }
 
+/// Which of the migrations that were pending are in the database now.
+pub(super) async fn left_behind(
+    report: &Report,
+    database: &Database,
+    owner: &str,
+    migrations: &[Migration],
+) -> Result<Vec<Leftover>, migrate::Error> {
+    let now = migrate::status(database, owner, migrations).await?;
+    let was_pending = |version| report.migrations.iter().any(|it| it.version == version);
+    let left = |it: migrate::Status| {
+        let whole = match it.state {
+            State::Applied => true,
+            State::Unfinished => false,
+            State::Pending | State::Changed | State::Missing => return None,
+        };
+        was_pending(it.version).then_some(Leftover {
+            version: it.version,
+            name: it.name,
+            whole,
+        })
+    };
+    Ok(now.into_iter().filter_map(left).collect())
+}
+
 fn word(phase: Phase) -> &'static str {
     match phase {
         Phase::Expand => "expand",
@@ -171,7 +233,19 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// Sends the requests that the component ships.
+/// Refuses what no check may send.
+pub(super) fn sendable(report: &mut Report, requests: &[SmokeRequest]) {
+    for request in requests.iter().take(MOST_REQUESTS) {
+        if !matches!(request.method.as_str(), "GET" | "HEAD") {
+            report.refused.push(format!(
+                "smoke request {} {}: only GET and HEAD are sent, since a check changes nothing",
+                request.method, request.target
+            ));
+        }
+    }
+}
+
+/// Sends the requests that the component ships, which are [`sendable`].
 pub(super) async fn smoke(
     report: &mut Report,
     version: &Version,
@@ -181,12 +255,6 @@ pub(super) async fn smoke(
     let begun = Instant::now();
     for request in requests.into_iter().take(MOST_REQUESTS) {
         let name = format!("{} {}", request.method, request.target);
-        if !matches!(request.method.as_str(), "GET" | "HEAD") {
-            report.refused.push(format!(
-                "smoke request {name}: only GET and HEAD are sent, since a check changes nothing"
-            ));
-            continue;
-        }
         let expected = request.status;
         let (sent, left) = (Instant::now(), limit.saturating_sub(begun.elapsed()));
         let (got, right) = match tokio::time::timeout(left, ask(version, request)).await {

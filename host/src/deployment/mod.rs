@@ -6,17 +6,31 @@
 //! other gateway on the database sees it and follows. What the old version began it
 //! finishes, until a deadline.
 
+mod bring_up;
 mod canary;
+mod change;
 mod check;
+mod contract;
+mod drain;
+mod error;
 mod follow;
 mod history;
+mod open;
+mod prepare;
+mod presence;
+mod roster;
 mod service;
 mod signature;
 mod store;
 
 pub use canary::{Band, Canary, Verdict, WHOLE};
-pub use check::{Imports, Pending, Report, Routes, Smoke};
+pub use change::New;
+pub use check::{Imports, Leftover, Pending, Report, Routes, Smoke};
+pub use contract::Contracted;
+pub use drain::{Ended, Finishing};
+pub use error::ChangeError;
 pub use follow::watch;
-pub use service::{ChangeError, Ended, Figures, Finishing, New, Service, Shared};
+pub use roster::{Roster, Seen, beat};
+pub use service::{Figures, Service, Shared};
 pub use signature::{Rules, SignatureError, Signatures, Signed};
 pub use store::{Actor, Change, Deployment, Pointer, Store, StoreError};

@@ -1,6 +1,5 @@
-//! A plugin on its mount: the version that serves, the one beside it, those that finish.
+//! A plugin on its mount: the version that serves, and the one beside it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,38 +8,34 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::canary::{Canary, WHOLE};
-use super::check::{self, Imports, Report};
-use super::signature::{Rules, SignatureError};
-use super::store::{Actor, Change, Deployment, Pointer, Store, StoreError, now};
-use crate::capability::audit::Outcome;
+use super::drain::Ends;
+use super::roster::Roster;
+use super::signature::Rules;
+use super::store::{Pointer, Store};
 use crate::capability::blob::{Blobs, Shelf};
 use crate::capability::sql::Database;
 use crate::config;
-use crate::contract::lifecycle::Migration;
-use crate::migrate;
-use crate::plugin::{
-    Counts, Engine, Identity, Lease, LoadError, Loaded, Resources, StartError, Turnstile, Version,
-};
+use crate::plugin::{Counts, Engine, Identity, Lease, Turnstile, Version};
 use crate::telemetry::Metrics;
-
-/// Versions that finished, of which the end is remembered.
-const REMEMBERED: usize = 20;
 
 /// A plugin on its mount.
 pub struct Service {
-    name: String,
-    config: config::Plugin,
-    rules: Arc<ArcSwap<Rules>>,
-    engine: Engine,
-    database: Database,
-    blobs: Blobs,
-    store: Store,
-    metrics: Metrics,
-    turnstile: Arc<Turnstile>,
-    live: ArcSwapOption<Live>,
+    pub(super) name: String,
+    pub(super) config: config::Plugin,
+    pub(super) rules: Arc<ArcSwap<Rules>>,
+    pub(super) engine: Engine,
+    pub(super) database: Database,
+    pub(super) blobs: Blobs,
+    pub(super) store: Store,
+    pub(super) metrics: Metrics,
+    pub(super) turnstile: Arc<Turnstile>,
+    pub(super) live: ArcSwapOption<Live>,
     /// One change at a time: whoever holds it may replace what is live.
-    changes: tokio::sync::Mutex<()>,
-    ends: Arc<Mutex<Ends>>,
+    pub(super) changes: tokio::sync::Mutex<()>,
+    pub(super) roster: Arc<Roster>,
+    /// Versions that are about to be used, each as often as somebody is about to.
+    pub(super) coming: Mutex<Vec<String>>,
+    pub(super) ends: Arc<Mutex<Ends>>,
 }
 
 /// What the plugins of a gateway have in common.
@@ -54,6 +49,8 @@ pub struct Shared {
     pub store: Store,
     /// The content that plugins keep.
     pub blobs: Shelf,
+    /// Which gateways use which of them.
+    pub roster: Arc<Roster>,
     /// Where they are measured.
     pub metrics: Metrics,
 }
@@ -76,7 +73,7 @@ pub(super) struct Live {
 /// A version that serves, and what is known of it.
 pub(super) struct Running {
     pub(super) version: Arc<Version>,
-    imports: Vec<String>,
+    pub(super) imports: Vec<String>,
 }
 
 /// A version that serves a part of the traffic.
@@ -87,43 +84,6 @@ pub(super) struct Beside {
     pub(super) canary_before: Counts,
     pub(super) active_before: Counts,
     pub(super) begun: Instant,
-}
-
-/// The versions that finish, and the last that did.
-#[derive(Debug, Default)]
-struct Ends {
-    draining: Vec<Draining>,
-    ended: Vec<Ended>,
-}
-
-#[derive(Debug)]
-struct Draining {
-    version: Arc<Version>,
-    since: Instant,
-}
-
-/// A version that does not serve any more, and finished.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Ended {
-    /// The version.
-    pub version: String,
-    /// From its retirement to the end of its last request, in milliseconds.
-    pub took_millis: u64,
-    /// Requests that were cut because the time was over; their clients got 503.
-    pub cut: u64,
-}
-
-/// A version that finishes what it began.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Finishing {
-    /// The version.
-    pub version: String,
-    /// Requests that it still handles.
-    pub in_flight: usize,
-    /// How long it has been doing so, in milliseconds.
-    pub for_millis: u64,
-    /// When what is left is cut, in milliseconds from its retirement.
-    pub limit_millis: u64,
 }
 
 /// What a version that serves has answered so far, on this gateway.
@@ -148,44 +108,6 @@ pub struct Figures {
     pub warm: usize,
 }
 
-/// Why a change did not happen. Nothing is different from before, but for migrations
-/// that only add.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// The checks speak against it.
-    #[error("refused: {}", .0.refused.join("; "))]
-    Refused(Box<Report>),
-    /// There is no such version.
-    #[error("plugin {plugin} has no version {version}")]
-    NoVersion {
-        /// The plugin.
-        plugin: String,
-        /// The version.
-        version: String,
-    },
-    /// It is not what the caller may ask for now.
-    #[error("{0}")]
-    Conflict(String),
-    /// It is no component.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// Its first instance could not be made.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The schema could not be extended.
-    #[error(transparent)]
-    Migrate(#[from] migrate::Error),
-    /// The versions could not be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The signature is not as it has to be.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-    /// The task that compiles died.
-    #[error("compiling failed: {0}")]
-    Compile(#[from] tokio::task::JoinError),
-}
-
 impl Service {
     /// A plugin without a version, on its database.
     #[must_use]
@@ -202,6 +124,8 @@ impl Service {
             metrics: shared.metrics,
             live: ArcSwapOption::empty(),
             changes: tokio::sync::Mutex::new(()),
+            roster: shared.roster,
+            coming: Mutex::default(),
             ends: Arc::default(),
         }
     }
@@ -304,491 +228,9 @@ impl Service {
         }
     }
 
-    /// Brings up what the pointer says at the start of a gateway. `file` is the component
-    /// that the configuration names: one that was never deployed becomes the version that
-    /// serves.
-    ///
-    /// # Errors
-    /// See [`ChangeError`]. The plugin has no version then.
-    pub async fn open(
-        &self,
-        file: Loaded,
-        signature: Option<&[u8]>,
-        apply: bool,
-    ) -> Result<(), ChangeError> {
-        let _alone = self.changes.lock().await;
-        let digest = hex::encode(file.facts().digest);
-        let pointer = self.store.pointer(&self.name).await?;
-        let known = self.store.by_digest(&self.name, &digest).await?;
-        if let (Some(pointer), Some(_)) = (&pointer, &known) {
-            return self.resume(pointer.clone(), file, &digest, apply).await;
-        }
-        // Before its migrations: one that is refused leaves nothing behind.
-        file.granted(&self.engine, &self.name, &self.config.grants)?;
-        let actor = Actor::gateway("start");
-        let rules = self.rules.load_full();
-        let signed = rules.signatures.check(file.bytes(), signature)?;
-        let migrations = self.migrations(&file).await?;
-        // Before they run: a gateway that dies in between must find that they fit the
-        // version which serves still.
-        migrate::note_expansions(&self.database, &self.name, &migrations).await?;
-        migrate::at_start(&self.database, &self.name, &migrations, apply).await?;
-        let deployment = match known {
-            Some(known) => known,
-            None => {
-                let note = "from the file of the configuration";
-                let mut new = self.describe(&file, None, note, &actor);
-                new.sign(signed);
-                self.add_under_a_free_name(new, &file, &actor).await?
-            }
-        };
-        let running = self.run(&deployment, &file, 1).await?;
-        let next = Pointer {
-            revision: 0,
-            active: deployment.version.clone(),
-            previous: pointer.as_ref().map(|pointer| pointer.active.clone()),
-            canary: None,
-            changed_at: 0,
-            changed_by: String::new(),
-        };
-        let change = Change {
-            action: "plugin.activate",
-            actor: &actor,
-            details: serde_json::json!({ "version": deployment.version, "at": "start" }),
-        };
-        let seen = pointer.map(|pointer| pointer.revision);
-        let pointer = self.store.point(&self.name, seen, next, &change).await?;
-        self.replace(pointer, Arc::new(running), None);
-        Ok(())
-    }
-
-    /// Serves what an earlier run of some gateway made the version that serves.
-    async fn resume(
-        &self,
-        pointer: Pointer,
-        file: Loaded,
-        digest: &str,
-        apply: bool,
-    ) -> Result<(), ChangeError> {
-        let mut file = Some(file);
-        let deployment = self.deployment(&pointer.active).await?;
-        let loaded = match file.take() {
-            Some(file) if deployment.digest == digest => file,
-            _ => self.load(&deployment).await?,
-        };
-        let migrations = self.migrations(&loaded).await?;
-        if apply {
-            let outlook = migrate::outlook(&self.database, &self.name, &migrations).await?;
-            migrate::expand(&self.database, &self.name, &migrations).await?;
-            if let Some((left, _)) = outlook
-                .iter()
-                .find(|(_, phase)| *phase == migrate::Phase::Contract)
-            {
-                tracing::info!(
-                    plugin = self.name,
-                    migration = left.version,
-                    name = left.name,
-                    "a migration that takes away is left: `gateway migrate up` applies it, once \
-                     no older version serves on any gateway"
-                );
-            }
-        } else if let Some((left, migrate::Phase::Expand)) =
-            migrate::outlook(&self.database, &self.name, &migrations)
-                .await?
-                .into_iter()
-                .next()
-        {
-            return Err(ChangeError::Migrate(migrate::Error::Pending {
-                owner: self.name.clone(),
-                version: left.version,
-                name: left.name,
-            }));
-        }
-        let active = Arc::new(self.run(&deployment, &loaded, 1).await?);
-        let canary = match &pointer.canary {
-            Some(plan) => self
-                .beside(plan, &active, None)
-                .await
-                .unwrap_or_else(|error| {
-                    tracing::error!(plugin = self.name, version = plan.version, %error,
-                    "the canary does not serve here");
-                    None
-                }),
-            None => None,
-        };
-        self.replace(pointer, active, canary);
-        Ok(())
-    }
-
-    /// Follows a pointer that another gateway moved.
-    ///
-    /// # Errors
-    /// See [`ChangeError`]. What serves goes on.
-    pub async fn follow(&self) -> Result<(), ChangeError> {
-        let _alone = self.changes.lock().await;
-        let Some(pointer) = self.store.pointer(&self.name).await? else {
-            return Ok(());
-        };
-        let live = self.live();
-        if live
-            .as_ref()
-            .is_some_and(|live| live.pointer.revision == pointer.revision)
-        {
-            return Ok(());
-        }
-        let active = self.running(&pointer.active, live.as_deref()).await?;
-        let canary = match &pointer.canary {
-            Some(plan) => self.beside(plan, &active, live.as_deref()).await?,
-            None => None,
-        };
-        tracing::info!(
-            plugin = self.name,
-            version = pointer.active,
-            revision = pointer.revision,
-            by = pointer.changed_by,
-            "followed the pointer"
-        );
-        self.replace(pointer, active, canary);
-        Ok(())
-    }
-
-    /// Adds a version; nothing serves otherwise than before.
-    ///
-    /// # Errors
-    /// See [`ChangeError`].
-    pub async fn deploy(
-        &self,
-        component: bytes::Bytes,
-        wanted: New,
-        actor: &Actor,
-    ) -> Result<(Deployment, Report), ChangeError> {
-        let begun = Instant::now();
-        let rules = self.rules.load_full();
-        let signed = rules
-            .signatures
-            .check(&component, wanted.signature.as_deref())?;
-        let loaded = self.compile(component).await?;
-        let mut new = self.describe(&loaded, wanted.version, &wanted.note, actor);
-        new.sign(signed);
-        let mut report = self.report(&new);
-        self.examine(&mut report, &loaded).await?;
-        report.millis = millis(begun.elapsed());
-        if !report.accepted() {
-            self.refused("plugin.deploy", actor, &report).await;
-            return Err(ChangeError::Refused(Box::new(report)));
-        }
-        if wanted.dry_run {
-            return Ok((new, report));
-        }
-        let deployment = match wanted.free_name {
-            true => self.add_under_a_free_name(new, &loaded, actor).await?,
-            false => self.store.add(&new, loaded.bytes(), actor).await?,
-        };
-        report.version.clone_from(&deployment.version);
-        Ok((deployment, report))
-    }
-
-    /// Makes a version the one that serves, or one that serves a part of the traffic,
-    /// after every check.
-    ///
-    /// # Errors
-    /// See [`ChangeError`].
-    pub async fn activate(
-        &self,
-        version: &str,
-        canary: Option<Canary>,
-        dry_run: bool,
-        actor: &Actor,
-    ) -> Result<(Pointer, Report), ChangeError> {
-        let _alone = self.changes.lock().await;
-        let begun = Instant::now();
-        let deployment = self.deployment(version).await?;
-        let pointer = self.store.pointer(&self.name).await?;
-        if canary.is_some() && pointer.as_ref().is_none_or(|at| at.active == version) {
-            return Err(ChangeError::Conflict(format!(
-                "version {version} can't have a part of the traffic: no other version serves"
-            )));
-        }
-        let loaded = self.load(&deployment).await?;
-        let mut report = self.report(&deployment);
-        let started = self
-            .prepare(&mut report, &loaded, &deployment, dry_run)
-            .await;
-        report.millis = millis(begun.elapsed());
-        let started = started?;
-        let Some(running) = started.filter(|_| report.accepted()) else {
-            if !report.accepted() {
-                self.refused("plugin.activate", actor, &report).await;
-                return Err(ChangeError::Refused(Box::new(report)));
-            }
-            let pointer = pointer.unwrap_or_else(|| unmoved(version));
-            return Ok((pointer, report));
-        };
-        let next = self.next(pointer.as_ref(), version, canary.as_ref());
-        let change = Change {
-            action: match canary {
-                Some(_) => "plugin.canary",
-                None => "plugin.activate",
-            },
-            actor,
-            details: serde_json::json!({
-                "version": version,
-                "from": pointer.as_ref().map(|pointer| &pointer.active),
-                "share": canary.as_ref().map(|canary| f64::from(canary.share) / 100.0),
-                "millis": report.millis,
-            }),
-        };
-        let seen = pointer.map(|pointer| pointer.revision);
-        let pointer = self.store.point(&self.name, seen, next, &change).await?;
-        let running = Arc::new(running);
-        match (&pointer.canary, self.live()) {
-            (Some(plan), Some(live)) => {
-                let beside = begin(plan, running, &live.active);
-                self.replace(pointer.clone(), Arc::clone(&live.active), Some(beside));
-            }
-            _ => self.replace(pointer.clone(), running, None),
-        }
-        Ok((pointer, report))
-    }
-
-    /// Goes back: ends a canary, or else makes the version serve that served before.
-    ///
-    /// # Errors
-    /// See [`ChangeError`].
-    pub async fn roll_back(
-        &self,
-        reason: &str,
-        actor: &Actor,
-    ) -> Result<(Pointer, Option<Report>), ChangeError> {
-        let pointer = self.store.pointer(&self.name).await?;
-        let Some(pointer) = pointer else {
-            return Err(ChangeError::Conflict("no version has served yet".into()));
-        };
-        self.metrics.swaps().rollbacks.inc();
-        if let Some(canary) = &pointer.canary {
-            let details = serde_json::json!({
-                "version": canary.version, "to": pointer.active, "reason": reason,
-            });
-            let next = Pointer {
-                canary: None,
-                ..pointer.clone()
-            };
-            let pointer = self
-                .step(pointer.revision, next, "plugin.rollback", details, actor)
-                .await?;
-            return Ok((pointer, None));
-        }
-        let Some(previous) = &pointer.previous else {
-            return Err(ChangeError::Conflict(format!(
-                "version {} is the first: there is none to go back to",
-                pointer.active
-            )));
-        };
-        let (pointer, report) = self.activate(previous, None, false, actor).await?;
-        Ok((pointer, Some(report)))
-    }
-
-    /// Moves the pointer between versions that serve already: a canary's next share, or
-    /// its end.
-    pub(super) async fn step(
-        &self,
-        seen: i64,
-        next: Pointer,
-        action: &'static str,
-        details: serde_json::Value,
-        actor: &Actor,
-    ) -> Result<Pointer, ChangeError> {
-        let _alone = self.changes.lock().await;
-        let change = Change {
-            action,
-            actor,
-            details,
-        };
-        let pointer = self
-            .store
-            .point(&self.name, Some(seen), next, &change)
-            .await?;
-        let live = self.live();
-        let active = self.running(&pointer.active, live.as_deref()).await?;
-        let canary = match &pointer.canary {
-            Some(plan) => self.beside(plan, &active, live.as_deref()).await?,
-            None => None,
-        };
-        self.replace(pointer.clone(), active, canary);
-        Ok(pointer)
-    }
-
-    /// Counts a rollback that nobody asked for.
-    pub(super) fn rolled_back(&self) {
-        self.metrics.swaps().rollbacks.inc();
-    }
-
-    /// Takes a version away that does not serve, here or as the one to go back to.
-    ///
-    /// # Errors
-    /// See [`ChangeError`].
-    pub async fn remove(&self, version: &str, actor: &Actor) -> Result<Deployment, ChangeError> {
-        let _alone = self.changes.lock().await;
-        let deployment = self.deployment(version).await?;
-        if let Some(pointer) = self.store.pointer(&self.name).await? {
-            let role = if pointer.active == version {
-                Some("serves")
-            } else if pointer
-                .canary
-                .is_some_and(|canary| canary.version == version)
-            {
-                Some("serves a part of the traffic")
-            } else if pointer.previous.as_deref() == Some(version) {
-                Some("is the one that a rollback leads to")
-            } else {
-                None
-            };
-            if let Some(role) = role {
-                return Err(ChangeError::Conflict(format!("version {version} {role}")));
-            }
-        }
-        self.store.remove(&deployment, actor).await?;
-        Ok(deployment)
-    }
-
-    /// The versions that finish what they began, and the last that did.
-    #[must_use]
-    pub fn drains(&self) -> (Vec<Finishing>, Vec<Ended>) {
-        let limit = millis(self.rules.load().deploy.drain_timeout);
-        let ends = self.ends.lock();
-        let finishing = ends.draining.iter().map(|one| Finishing {
-            version: one.version.identity().version.clone(),
-            in_flight: one.version.in_flight(),
-            for_millis: millis(one.since.elapsed()),
-            limit_millis: limit,
-        });
-        (finishing.collect(), ends.ended.clone())
-    }
-
-    /// Every check, the migrations that only add, and the first instances. None when it
-    /// was refused, or nothing was to be begun.
-    async fn prepare(
-        &self,
-        report: &mut Report,
-        loaded: &Loaded,
-        deployment: &Deployment,
-        dry_run: bool,
-    ) -> Result<Option<Running>, ChangeError> {
-        let migrations = self.examine(report, loaded).await?;
-        if !report.accepted() {
-            return Ok(None);
-        }
-        if dry_run && !report.migrations.is_empty() {
-            report
-                .skipped
-                .push("smoke requests and routes: they need the pending migrations".to_owned());
-            return Ok(None);
-        }
-        let live = self.live();
-        if !dry_run {
-            // As in `open`.
-            migrate::note_expansions(&self.database, &self.name, &migrations).await?;
-            match live {
-                Some(_) => migrate::expand(&self.database, &self.name, &migrations).await?,
-                None => migrate::run(&self.database, &self.name, &migrations).await?,
-            };
-        }
-        // As many as the version has that it takes over from: its first requests must not
-        // all wait for an instance.
-        let warm = live.as_ref().map_or(1, |live| live.active.version.warm());
-        let running = self.run(deployment, loaded, warm.max(1)).await?;
-        report.warm = running.version.warm();
-        let requests = loaded.smoke(&self.engine).await?;
-        let limit = self.rules.load().deploy.check_timeout;
-        check::smoke(report, &running.version, requests, limit).await;
-        if let Some(live) = &live {
-            report.routes = check::routes(&running.version, &live.active.version).await;
-        }
-        Ok((!dry_run).then_some(running))
-    }
-
-    /// The checks that begin nothing.
-    async fn examine(
-        &self,
-        report: &mut Report,
-        loaded: &Loaded,
-    ) -> Result<Vec<Migration>, ChangeError> {
-        if let Ok(misfits) = loaded.misfits(&self.engine) {
-            report.refused.extend(misfits);
-        }
-        let all = check::imports(&self.engine, loaded);
-        let new = match self.live() {
-            Some(live) => check::difference(&all, &live.active.imports),
-            None => Vec::new(),
-        };
-        for import in self.config.grants.missing(&all) {
-            report.refused.push(format!(
-                "imports {import}, which plugin.{}.grants does not list",
-                self.name
-            ));
-        }
-        report.imports = Imports { all, new };
-        if !report.accepted() {
-            return Ok(Vec::new());
-        }
-        let migrations = self.migrations(loaded).await?;
-        check::migrations(report, &self.database, &self.name, &migrations).await?;
-        Ok(migrations)
-    }
-
-    fn report(&self, deployment: &Deployment) -> Report {
-        Report {
-            plugin: self.name.clone(),
-            version: deployment.version.clone(),
-            digest: deployment.digest.clone(),
-            running: self.live().map(|live| live.pointer.active.clone()),
-            ..Report::default()
-        }
-    }
-
-    async fn refused(&self, action: &'static str, actor: &Actor, report: &Report) {
-        let change = Change {
-            action,
-            actor,
-            details: serde_json::json!({
-                "version": report.version,
-                "sha256": report.digest,
-                "refused": report.refused.iter().take(10).map(|reason| {
-                    reason.chars().take(300).collect::<String>()
-                }).collect::<Vec<_>>(),
-            }),
-        };
-        self.store
-            .record(&self.name, &change, Outcome::Denied)
-            .await;
-    }
-
-    /// Where the pointer goes for a version that has been checked.
-    fn next(&self, pointer: Option<&Pointer>, version: &str, canary: Option<&Canary>) -> Pointer {
-        match (pointer, canary) {
-            (Some(pointer), Some(canary)) => Pointer {
-                canary: Some(Canary {
-                    since: now(),
-                    ..canary.clone()
-                }),
-                ..pointer.clone()
-            },
-            (Some(pointer), None) => Pointer {
-                previous: match pointer.active == version {
-                    true => pointer.previous.clone(),
-                    false => Some(pointer.active.clone()),
-                },
-                active: version.to_owned(),
-                canary: None,
-                ..pointer.clone()
-            },
-            (None, _) => unmoved(version),
-        }
-    }
-
     /// Makes something else serve. What served before and does not any more finishes what
     /// it began.
-    fn replace(&self, pointer: Pointer, active: Arc<Running>, canary: Option<Beside>) {
+    pub(super) fn replace(&self, pointer: Pointer, active: Arc<Running>, canary: Option<Beside>) {
         let live = Arc::new(Live {
             pointer,
             active,
@@ -814,241 +256,12 @@ impl Service {
         }
     }
 
-    /// Lets a version finish, and cuts what is left when its time is over. It is freed
-    /// with the last handle, which is the one here.
-    fn drain(&self, version: Arc<Version>) {
-        version.retire();
-        let (ends, limit, plugin) = (
-            Arc::clone(&self.ends),
-            self.rules.load().deploy.drain_timeout,
-            self.name.clone(),
-        );
-        let (since, metrics) = (Instant::now(), self.metrics.clone());
-        metrics.swaps().draining.inc();
-        ends.lock().draining.push(Draining {
-            version: Arc::clone(&version),
-            since,
-        });
-        tokio::spawn(async move {
-            if tokio::time::timeout(limit, version.drained())
-                .await
-                .is_err()
-            {
-                tracing::warn!(
-                    plugin,
-                    version = version.identity().version,
-                    left = version.in_flight(),
-                    ?limit,
-                    "cutting what a retired version did not finish in time"
-                );
-                version.cut();
-                version.drained().await;
-            }
-            let ended = Ended {
-                version: version.identity().version.clone(),
-                took_millis: millis(since.elapsed()),
-                cut: version.cut_requests(),
-            };
-            tracing::info!(
-                plugin,
-                version = ended.version,
-                took_ms = ended.took_millis,
-                cut = ended.cut,
-                "a version is drained"
-            );
-            let swaps = metrics.swaps();
-            swaps.draining.dec();
-            swaps.drained.inc();
-            swaps.cut.inc_by(ended.cut);
-            let mut ends = ends.lock();
-            ends.draining
-                .retain(|one| !Arc::ptr_eq(&one.version, &version));
-            ends.ended.insert(0, ended);
-            ends.ended.truncate(REMEMBERED);
-        });
-    }
-
-    /// A version that serves already, or else one that is brought up.
-    async fn running(
-        &self,
-        version: &str,
-        live: Option<&Live>,
-    ) -> Result<Arc<Running>, ChangeError> {
-        let there = live.and_then(|live| {
-            let beside = live.canary.as_ref().map(|beside| &beside.running);
-            [Some(&live.active), beside]
-                .into_iter()
-                .flatten()
-                .find(|running| running.version.identity().version == version)
-                .cloned()
-        });
-        if let Some(there) = there {
-            return Ok(there);
-        }
-        let deployment = self.deployment(version).await?;
-        let loaded = self.load(&deployment).await?;
-        let warm = live.map_or(1, |live| live.active.version.warm()).max(1);
-        Ok(Arc::new(self.run(&deployment, &loaded, warm).await?))
-    }
-
-    async fn beside(
-        &self,
-        plan: &Canary,
-        active: &Arc<Running>,
-        live: Option<&Live>,
-    ) -> Result<Option<Beside>, ChangeError> {
-        let running = self.running(&plan.version, live).await?;
-        Ok(Some(begin(plan, running, active)))
-    }
-
-    async fn run(
-        &self,
-        deployment: &Deployment,
-        loaded: &Loaded,
-        warm: usize,
-    ) -> Result<Running, ChangeError> {
-        let identity = Identity {
-            name: self.name.clone(),
-            version: deployment.version.clone(),
-        };
-        let version = Version::start(
-            &self.engine,
-            identity,
-            loaded,
-            &self.config,
-            Resources {
-                database: self.database.clone(),
-                blobs: Some(self.blobs.clone()),
-            },
-            Arc::clone(&self.turnstile),
-            &self.metrics,
-        )
-        .await?;
-        version.warm_up(warm).await.map_err(StartError::Instance)?;
-        Ok(Running {
-            version: Arc::new(version),
-            imports: check::imports(&self.engine, loaded),
-        })
-    }
-
-    async fn migrations(&self, loaded: &Loaded) -> Result<Vec<Migration>, ChangeError> {
-        let dialect = self.database.dialect();
-        Ok(loaded.migrations(&self.engine, dialect).await?)
-    }
-
-    async fn deployment(&self, version: &str) -> Result<Deployment, ChangeError> {
-        let found = self.store.find(&self.name, version).await?;
-        found.ok_or_else(|| ChangeError::NoVersion {
-            plugin: self.name.clone(),
-            version: version.to_owned(),
-        })
-    }
-
-    async fn load(&self, deployment: &Deployment) -> Result<Loaded, ChangeError> {
-        let component = self.store.component(&deployment.digest).await?;
-        // Again: whoever can write the table could have put another one there.
-        let signature = deployment.signature.as_deref().map(str::as_bytes);
-        let rules = self.rules.load_full();
-        rules.signatures.check(&component, signature)?;
-        self.compile(component.into()).await
-    }
-
-    /// Compiles on a thread that may block, or takes the compiled code from the cache.
-    async fn compile(&self, component: bytes::Bytes) -> Result<Loaded, ChangeError> {
-        let engine = self.engine.clone();
-        let compiled = tokio::task::spawn_blocking(move || {
-            Loaded::from_bytes(&engine, Path::new("the component"), component)
-        });
-        Ok(compiled.await??)
-    }
-
-    fn describe(
-        &self,
-        loaded: &Loaded,
-        version: Option<String>,
-        note: &str,
-        actor: &Actor,
-    ) -> Deployment {
-        let facts = loaded.facts();
-        let digest = hex::encode(facts.digest);
-        let told = facts
-            .version
-            .clone()
-            .filter(|told| semver::Version::parse(told).is_ok());
-        Deployment {
-            plugin: self.name.clone(),
-            version: version.or(told).unwrap_or_else(|| marked("0.0.0", &digest)),
-            digest,
-            size: facts.size,
-            note: note.to_owned(),
-            signed_by: None,
-            signature: None,
-            created_at: now(),
-            created_by: actor.name.clone(),
-        }
-    }
-
-    /// Adds a version whose name may be another component's: then it is marked with its
-    /// digest. For builds of somebody who has not thought of a number yet.
-    async fn add_under_a_free_name(
-        &self,
-        mut new: Deployment,
-        loaded: &Loaded,
-        actor: &Actor,
-    ) -> Result<Deployment, ChangeError> {
-        match self.store.add(&new, loaded.bytes(), actor).await {
-            Err(StoreError::Taken { .. }) => {
-                new.version = marked(&new.version, &new.digest);
-                Ok(self.store.add(&new, loaded.bytes(), actor).await?)
-            }
-            outcome => Ok(outcome?),
-        }
+    /// Counts a rollback that nobody asked for.
+    pub(super) fn rolled_back(&self) {
+        self.metrics.swaps().rollbacks.inc();
     }
 }
 
-/// What is asked for with a new component.
-#[derive(Debug, Clone, Default)]
-pub struct New {
-    /// Its version; none for the one in its metadata.
-    pub version: Option<String>,
-    /// What the operator wrote about it.
-    pub note: String,
-    /// Its signature, as it is or in base64.
-    pub signature: Option<Vec<u8>>,
-    /// Whether a version that another component has is marked instead of refused.
-    pub free_name: bool,
-    /// Whether it is only looked at.
-    pub dry_run: bool,
-}
-
-fn begin(plan: &Canary, running: Arc<Running>, active: &Arc<Running>) -> Beside {
-    Beside {
-        canary_before: running.version.counts(),
-        active_before: active.version.counts(),
-        running,
-        plan: plan.clone(),
-        begun: Instant::now(),
-    }
-}
-
-/// The pointer of a plugin that had none.
-fn unmoved(version: &str) -> Pointer {
-    Pointer {
-        revision: 0,
-        active: version.to_owned(),
-        previous: None,
-        canary: None,
-        changed_at: 0,
-        changed_by: String::new(),
-    }
-}
-
-/// A version with the beginning of its digest as build metadata.
-fn marked(version: &str, digest: &str) -> String {
-    let joint = if version.contains('+') { '.' } else { '+' };
-    format!("{version}{joint}{}", digest.get(..12).unwrap_or(digest))
-}
-
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

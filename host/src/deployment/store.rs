@@ -21,12 +21,16 @@ const PART: usize = 512 * 1024;
 const MOST_VERSIONS: usize = 10_000;
 
 /// What one statement on these tables may do.
-const LIMITS: SqlLimits = SqlLimits {
+pub(super) const LIMITS: SqlLimits = SqlLimits {
     rows: MOST_VERSIONS,
     bytes: 16 * 1024 * 1024,
     statement_timeout: Duration::from_secs(30),
     transactions: 1,
 };
+
+/// What entries are about that are about no plugin. Their actions begin with it, too,
+/// which no action on a plugin does.
+const GATEWAY: &str = "gateway";
 
 /// One version of a plugin. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +353,14 @@ impl Store {
         Ok(next)
     }
 
+    /// Records what was done to the gateway itself, or refused.
+    pub async fn record_own(&self, change: &Change<'_>, outcome: Outcome) {
+        let stamp = change.actor.stamp(GATEWAY, "");
+        let entry = entry(change.action, GATEWAY, outcome, &change.details);
+        // It has been logged where it failed; what was done is done.
+        let _ = audit::record(&self.database, &stamp, entry).await;
+    }
+
     /// Records what was refused or failed.
     pub async fn record(&self, plugin: &str, change: &Change<'_>, outcome: Outcome) {
         let stamp = change.actor.stamp(plugin, "");
@@ -412,6 +424,15 @@ impl Actor {
         Self {
             name: "gateway".to_owned(),
             request: format!("{why}-{}", uuid::Uuid::now_v7()),
+        }
+    }
+
+    /// Whoever sent SIGHUP: the system does not tell.
+    #[must_use]
+    pub fn hang_up() -> Self {
+        Self {
+            name: "SIGHUP".to_owned(),
+            ..Self::gateway("reload")
         }
     }
 
@@ -540,7 +561,7 @@ fn cut(text: &str) -> String {
     text.chars().take(500).collect()
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 

@@ -6,7 +6,7 @@ use crate::contract::sql::Dialect;
 /// The files of one folder, in order.
 macro_rules! files {
     ($folder:literal) => {
-        files!($folder, "0001_audit", "0002_deployments", "0003_blobs")
+        files!($folder, "0001_audit", "0002_deployments", "0003_blobs", "0004_gateways")
     };
     ($folder:literal, $($name:literal),+) => {
         [$((

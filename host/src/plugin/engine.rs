@@ -7,11 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine as Wasmtime, InstanceAllocationStrategy,
+    Cache, CacheConfig, Config, Engine as Wasmtime, InstanceAllocationStrategy, OptLevel,
     PoolingAllocationConfig,
 };
 
-use crate::config::Plugin;
+use crate::config::{Optimize, Plugin};
 
 /// How often a running guest is looked at: the grain of its CPU limit, and the longest
 /// that it keeps a worker thread to itself.
@@ -52,13 +52,15 @@ impl Ticks {
 
 impl Engine {
     /// An engine with room for the instances of all `plugins`, whose compiled code is
-    /// kept below `cache`.
+    /// kept below `cache`: apart for each way to `optimize`, so that one never takes what
+    /// the other made.
     ///
     /// # Errors
     /// The cache folder can't be made, or the address space for the instances can't be
     /// reserved.
     pub fn new<'a>(
         plugins: impl IntoIterator<Item = &'a Plugin>,
+        optimize: Optimize,
         cache: &Path,
     ) -> wasmtime::Result<Self> {
         let mut cache_config = CacheConfig::new();
@@ -66,6 +68,10 @@ impl Engine {
 
         let mut config = Config::new();
         config
+            .cranelift_opt_level(match optimize {
+                Optimize::Speed => OptLevel::Speed,
+                Optimize::None => OptLevel::None,
+            })
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
             .async_stack_size(FIBER_STACK)
@@ -171,5 +177,29 @@ impl Drop for Ticker {
             // It can only have ended by its flag; a panic in it has been printed.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    /// Two engines with the same key may run each other's code.
+    fn key(optimize: Optimize, cache: &Path) -> u64 {
+        let engine = Engine::new([], optimize, cache).unwrap();
+        let mut hasher = DefaultHasher::new();
+        let own = engine.wasmtime().precompile_compatibility_hash();
+        own.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn what_was_compiled_otherwise_is_not_taken_from_the_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let speed = key(Optimize::Speed, folder.path());
+        assert_eq!(key(Optimize::Speed, folder.path()), speed);
+        assert_ne!(key(Optimize::None, folder.path()), speed);
     }
 }

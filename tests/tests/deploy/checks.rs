@@ -12,7 +12,9 @@ use super::{activate, deploy, recorded, says, server};
 on_every_database!(
     a_migration_that_adds_comes_first_and_one_that_takes_away_waits,
     a_version_from_before_an_addition_can_be_rolled_back_to,
-    a_broken_migration_leaves_what_serves
+    a_broken_migration_leaves_what_serves,
+    what_a_failure_leaves_in_the_database_is_named,
+    a_version_that_traps_at_its_start_leaves_nothing
 );
 
 async fn a_migration_that_adds_comes_first_and_one_that_takes_away_waits(database: TestDatabase) {
@@ -61,11 +63,61 @@ async fn a_broken_migration_leaves_what_serves(database: TestDatabase) {
     assert_eq!(status, 422, "{body}");
     let message = body["error"]["message"].as_str().unwrap();
     assert!(message.contains("migration 3 (bad) failed"), "{message}");
+    assert_eq!(body["error"]["report"]["left_behind"], json!([]), "{body}");
     assert_eq!(says(&server).await, "one");
     // Nothing of it stays: the next one can take its number.
     deploy(&server, "3.0.0", &[("migration", "add")]).await;
     let (status, body) = activate(&server, "3.0.0").await;
     assert_eq!(status, 200, "{body}");
+    server.stop().await;
+}
+
+async fn what_a_failure_leaves_in_the_database_is_named(database: TestDatabase) {
+    let server = server(database, &[]).await;
+    let marks = [("migration", "add"), ("smoke", "/trap")];
+    deploy(&server, "2.0.0", &marks).await;
+    let (status, body) = activate(&server, "2.0.0").await;
+    assert_eq!(status, 422, "{body}");
+    let left = json!([{ "version": 3, "name": "add", "whole": true }]);
+    assert_eq!(body["error"]["report"]["left_behind"], left, "{body}");
+    let message = body["error"]["message"].as_str().unwrap();
+    let told = "in the database stays: migration 3 (add)";
+    assert!(message.contains(told), "{message}");
+    let columns = server.database.columns("misfit_rows").await;
+    assert!(columns.contains(&"more".to_owned()), "{columns:?}");
+    assert_eq!(says(&server).await, "one");
+
+    let trail = server.operate(Method::GET, "/v1/audit?limit=1");
+    let (_, page) = answer(trail).await;
+    let entry = &page["entries"][0];
+    assert_eq!(entry["outcome"], "denied", "{page}");
+    assert_eq!(
+        entry["details"]["left_behind"],
+        json!(["migration 3 (add)"]),
+        "{page}"
+    );
+
+    // The next one goes on from there, and leaves nothing that was not there before.
+    deploy(&server, "3.0.0", &marks).await;
+    let (status, body) = activate(&server, "3.0.0").await;
+    assert_eq!(status, 422, "{body}");
+    assert_eq!(body["error"]["report"]["left_behind"], json!([]), "{body}");
+    deploy(&server, "4.0.0", &[("migration", "add")]).await;
+    let (status, body) = activate(&server, "4.0.0").await;
+    assert_eq!(status, 200, "{body}");
+    server.stop().await;
+}
+
+async fn a_version_that_traps_at_its_start_leaves_nothing(database: TestDatabase) {
+    let server = server(database, &[]).await;
+    // It traps when it is asked for its requests, before one is sent.
+    let marks = [("migration", "add"), ("smoke", "trap")];
+    deploy(&server, "2.0.0", &marks).await;
+    let (status, body) = activate(&server, "2.0.0").await;
+    assert_eq!(status, 422, "{body}");
+    let columns = server.database.columns("misfit_rows").await;
+    assert!(!columns.contains(&"more".to_owned()), "{columns:?}");
+    assert_eq!(says(&server).await, "one");
     server.stop().await;
 }
 

@@ -8,9 +8,11 @@
 
 mod canary;
 mod checks;
+mod contract;
 mod streams;
 mod swap;
 mod trail;
+mod watch;
 
 use std::time::{Duration, Instant};
 

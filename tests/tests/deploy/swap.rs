@@ -244,6 +244,6 @@ async fn the_document_has_what_is_answered() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 10);
+    assert_eq!(seen, 11);
     server.stop().await;
 }

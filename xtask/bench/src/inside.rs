@@ -42,7 +42,8 @@ async fn measure_all(plugins: &Path, report: &mut Report) -> Result<()> {
     let config = Config::load(None, &environment, &Flags::default())?;
     let settings = config.plugins.get("misfit").context("no plugin")?;
 
-    let engine = Engine::new(config.plugins.values(), &folder.path().join("cache"))
+    let cache = folder.path().join("cache");
+    let engine = Engine::new(config.plugins.values(), config.engine.optimize, &cache)
         .map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let loaded = Loaded::from_file(&engine, &misfit)?;
     let database = Database::connect(&config.database).await?;

@@ -34,18 +34,26 @@ const IDLE: &str = "3.0.0";
 /// Measures on a gateway with the chat and SQLite.
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let data = tempfile::tempdir()?;
-    let swaps = Swaps::start(bench, &data)?;
+    let swaps = Swaps::start(bench, &data, "speed")?;
     bench.runtime.block_on(async {
         swaps.known(report).await?;
-        swaps.unknown(report).await?;
+        let name = "from a new file to its first answer";
+        swaps.unknown(name, report).await?;
         swaps.deploy("", IDLE).await
+    })?;
+    drop(swaps);
+    let fresh = tempfile::tempdir()?;
+    let swaps = Swaps::start(bench, &fresh, "none")?;
+    bench.runtime.block_on(async {
+        let name = "the same with `engine.optimize = none`";
+        swaps.unknown(name, report).await
     })?;
     drop(swaps);
     // Each in a process of its own, which has not compiled: what the compiler, or a version
     // before, left in the allocator would be taken again, and not be seen.
     let mut sizes = Vec::new();
     for _ in 0..NEW {
-        let swaps = Swaps::start(bench, &data)?;
+        let swaps = Swaps::start(bench, &data, "speed")?;
         sizes.push(bench.runtime.block_on(swaps.idle())?);
     }
     report.figure(
@@ -66,8 +74,10 @@ struct Swaps {
 }
 
 impl Swaps {
-    fn start(bench: &Bench<'_>, data: &TempDir) -> Result<Self> {
-        let server = bench.hosted(data, "chat", None)?;
+    fn start(bench: &Bench<'_>, data: &TempDir, optimize: &str) -> Result<Self> {
+        let plugin = format!("chat={}", bench.component("chat").display());
+        let variable = ("GATEWAY_ENGINE_OPTIMIZE", optimize.to_owned());
+        let server = bench.serve(data, &["--plugin", &plugin], [variable])?;
         Ok(Self {
             operator: Operator(server.admin()?),
             server,
@@ -113,7 +123,7 @@ impl Swaps {
     }
 
     /// From a file that was never compiled to the first answer of it.
-    async fn unknown(&self, report: &mut Report) -> Result<()> {
+    async fn unknown(&self, name: &str, report: &mut Report) -> Result<()> {
         let mut times = Vec::new();
         for number in 0..NEW {
             let begun = Instant::now();
@@ -122,12 +132,7 @@ impl Swaps {
             load::once(self.server.addr, &self.first).await?;
             times.push(millis(begun.elapsed()));
         }
-        report.figure(
-            "from a new file to its first answer",
-            median(times),
-            "ms",
-            "",
-        );
+        report.figure(name, median(times), "ms", "");
         Ok(())
     }
 

@@ -15,11 +15,19 @@ export function report(found) {
       ["Checked in", duration(found.millis)],
       found.warm ? ["Instances made", String(found.warm)] : null,
     ]),
+    left(found.left_behind ?? []),
     migrations(found.migrations),
     routes(found.routes),
     smoke(found.smoke),
     imports(found.imports),
     found.skipped.length ? [heading("Not looked at"), list(found.skipped)] : null);
+}
+
+/** What a version that does not serve has added to the database. */
+function left(behind) {
+  if (!behind.length) return null;
+  return [heading("Stays in the database"),
+    list(behind.map((one) => `${one.whole ? "" : "a part of "}migration ${one.version} (${one.name})`))];
 }
 
 function facts(pairs) {

@@ -1,4 +1,4 @@
-// Who did what to the plugins, the newest first.
+// Who did what to the plugins and the gateway, the newest first.
 
 import { call } from "./api.js";
 import { make, table, time } from "./dom.js";
@@ -45,7 +45,7 @@ function row(entry) {
   return [
     time(entry.at), entry.actor ?? "", entry.action,
     make("span", { className: `badge ${look}`, textContent: entry.outcome }),
-    entry.plugin,
+    entry.plugin ?? "",
     make("td", { className: "wide", textContent: words(entry.details) }),
   ];
 }

@@ -316,8 +316,12 @@ struct Plugins {
 impl Plugins {
     async fn load(config: &Config) -> Result<Self, Failed> {
         let cache = Cache::of(config);
-        let engine =
-            Engine::new(config.plugins.values(), cache.path()).map_err(StartError::Engine)?;
+        let engine = Engine::new(
+            config.plugins.values(),
+            config.engine.optimize,
+            cache.path(),
+        )
+        .map_err(StartError::Engine)?;
         let loaded = load_all(&engine, config).await?;
         Ok(Self {
             engine,

@@ -47,6 +47,9 @@ impl Lifecycle for Misfit {
     }
 
     fn smoke() -> Vec<SmokeRequest> {
+        if marks::mark("smoke") == "trap" {
+            core::arch::wasm32::unreachable();
+        }
         vec![SmokeRequest {
             method: "GET".to_owned(),
             target: marks::mark("smoke").to_owned(),
