@@ -9,6 +9,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use crate::auth::TokenError;
+use crate::capability::blob::store;
 use crate::plugin::Failure;
 use crate::server::{Body, whole};
 
@@ -57,6 +58,9 @@ pub enum Cause {
     /// The plugin answered with something that is no HTTP response.
     #[error("the plugin's answer is not valid: {0}")]
     Malformed(String),
+    /// The plugin answered with content that the store does not hand out.
+    #[error("the blob store failed: {0}")]
+    Store(#[from] store::Error),
 }
 
 /// Seconds after which a client that was turned away may try again.
@@ -89,6 +93,7 @@ impl Cause {
             Self::NotAcceptable => "not-acceptable",
             Self::Plugin(failure) => failure.kind(),
             Self::Malformed(_) => "malformed",
+            Self::Store(_) => "store",
         }
     }
 
@@ -157,7 +162,12 @@ impl Cause {
                 Some("GatewayTimeoutError"),
                 "The request took too long",
             ),
-            Self::Plugin(_) | Self::Malformed(_) => {
+            Self::Store(error) if error.may_pass() => (
+                S::SERVICE_UNAVAILABLE,
+                UNAVAILABLE,
+                "The content can't be read now, try again",
+            ),
+            Self::Plugin(_) | Self::Malformed(_) | Self::Store(_) => {
                 (S::INTERNAL_SERVER_ERROR, None, "Internal Server Error")
             }
         }
@@ -181,6 +191,9 @@ impl Cause {
             | Self::Token(TokenError::NoKeys)
             | Self::NoVersion
             | Self::Plugin(Failure::Busy | Failure::Retired) => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            Self::Store(error) if error.may_pass() => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             // Whole seconds: rounded down, the next request would be too early as well.

@@ -60,11 +60,15 @@ impl Setup {
         stored["id"].as_str().unwrap().to_owned()
     }
 
-    /// All of the content, or nothing when it is cut.
+    /// All of the content, or nothing when it is cut, or refused before its first byte.
     async fn get(&self, id: &str) -> Option<Vec<u8>> {
         let path = format!("/blob-get?id={id}");
         // The head may be lost with the connection.
         let response = self.server.get(&path).send().await.ok()?;
+        if response.status() == 503 {
+            assert_eq!(response.headers()["retry-after"], "1");
+            return None;
+        }
         assert_eq!(response.status(), 200);
         response.bytes().await.ok().map(|bytes| bytes.to_vec())
     }

@@ -13,7 +13,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::auth::Claims;
-use crate::capability::blob::Download;
+use crate::capability::blob::{Download, store};
 use crate::capability::body::IncomingBody;
 use crate::config;
 use crate::contract::body::BodyError;
@@ -204,19 +204,20 @@ pub(super) fn finish(mut response: Response<Bytes>, method: &Method) -> Response
 }
 
 /// Streams what comes out of the blob store, for as long as the version may go on.
-pub(super) fn send(
+pub(super) async fn send(
     response: Response<Bytes>,
-    download: Download,
+    mut download: Download,
     method: &Method,
     lease: Lease,
-) -> Response<server::Body> {
+) -> Result<Response<server::Body>, store::Error> {
     let mut response = response.map(|_| ());
     let length = download.length();
     response.headers_mut().insert(CONTENT_LENGTH, length.into());
     if *method == Method::HEAD {
         download.finish_bare();
-        return response.map(|()| whole(Bytes::new()));
+        return Ok(response.map(|()| whole(Bytes::new())));
     }
+    download.prepare().await?;
     let cut = lease.cut();
-    response.map(|()| Either::Right(download.into_body(cut, lease).boxed_unsync()))
+    Ok(response.map(|()| Either::Right(download.into_body(cut, lease).boxed_unsync())))
 }

@@ -208,7 +208,7 @@ impl Gateway {
             tracing::error!(request = id, plugin = identity.name, version = identity.version, %cause, "malformed answer");
         })?;
         if let Some(download) = download {
-            return Ok(exchange::send(response, *download, &method, lease));
+            return Ok(exchange::send(response, *download, &method, lease).await?);
         }
         if let Some(wishes) = wishes {
             parts.compressor.apply(&wishes, &mut response).await;

@@ -1,5 +1,6 @@
 //! From the store to the client's connection.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::record::{Beginning, Opened};
-use super::store::Segment;
+use super::store::{self, Segment};
 use super::{Blobs, OWN, parse, record, store_failed};
 use crate::capability::audit::{self, Ending, How};
 use crate::contract::blob::{Error, Range};
@@ -28,18 +30,32 @@ const MAX_RETRY: Duration = Duration::from_secs(60);
 const MAX_TAGS: usize = 8;
 const MAX_TAG: usize = 300;
 
+/// The pieces of what is downloaded.
+type Content = BoxStream<'static, Result<Bytes, store::Error>>;
+
 /// Content that is on record as being downloaded, and will be on record with how that
 /// ended, whatever happens to it.
-#[derive(Debug)]
 pub struct Download {
     pub(super) blobs: Blobs,
     /// Of the whole content.
     pub(super) size: u64,
     part: Range,
     segments: Vec<Segment>,
+    /// What comes first, and what follows, once the store was asked.
+    content: Option<Content>,
     closing: Closing,
     ended: CancellationToken,
     _place: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("size", &self.size)
+            .field("part", &self.part)
+            .field("closing", &self.closing)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Writes down the end when it is dropped, in a task of its own.
@@ -107,6 +123,7 @@ impl Blobs {
             size,
             part,
             segments,
+            content: None,
             closing: Closing {
                 blobs: self.clone(),
                 id: download,
@@ -148,6 +165,29 @@ impl Download {
         }
     }
 
+    /// Has the store give the first piece, so that one which can't is told to the client by
+    /// the status of the answer, and not by a connection that breaks.
+    ///
+    /// # Errors
+    /// When the store can't; the record says so then.
+    pub async fn prepare(&mut self) -> Result<(), store::Error> {
+        let mut content = self.stream();
+        let first = content.next().await.transpose();
+        let first = first.inspect_err(|error| {
+            store_failed(error);
+            self.closing.how = How::Failed;
+        })?;
+        self.content = Some(stream::iter(first.map(Ok)).chain(content).boxed());
+        Ok(())
+    }
+
+    fn stream(&mut self) -> Content {
+        let Range { offset, length } = self.part;
+        let segments = std::mem::take(&mut self.segments);
+        let store = &self.blobs.0.store;
+        store.read(segments, offset..offset + length)
+    }
+
     /// Writes down that it was answered without its bytes, as a `HEAD` is.
     pub fn finish_bare(mut self) {
         self.closing.how = How::Complete;
@@ -187,9 +227,9 @@ impl Download {
         cut: impl Future<Output = ()>,
     ) -> How {
         let stall = self.blobs.0.settings.stall_timeout;
-        let (ended, store) = (self.ended.clone(), self.blobs.0.store.clone());
-        let Range { offset, length } = self.part;
-        let mut content = store.read(std::mem::take(&mut self.segments), offset..offset + length);
+        let (ended, length) = (self.ended.clone(), self.part.length);
+        let content = self.content.take();
+        let mut content = content.unwrap_or_else(|| self.stream());
         let handed_over = async {
             while let Some(piece) = content.next().await {
                 let piece = match piece {

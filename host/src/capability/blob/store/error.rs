@@ -25,7 +25,7 @@ pub enum Error {
 
 impl Error {
     /// Whether the same may work a moment later.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Timeout(_))
     }
 }
