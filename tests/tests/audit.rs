@@ -389,9 +389,9 @@ async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     let (database, chain) = eight_rows(&test).await;
     // Nothing is that old.
     let long_ago = audit::micros_ago(Duration::from_secs(3600));
-    assert_eq!(audit::prunable(&database, long_ago).await, Ok(0));
+    assert_eq!(prunable(&database, long_ago).await, 0);
     let none = audit::prune(&database, long_ago, None, |_| {}).await;
-    assert_eq!(none, Ok(0));
+    assert_eq!(none.expect("a count"), 0);
     assert_eq!(faults(&database).await, []);
 
     tokio::time::sleep(Duration::from_millis(5)).await;
@@ -400,10 +400,10 @@ async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     audit::record(&database, &stamp("r"), entry(9))
         .await
         .expect("an entry");
-    assert_eq!(audit::prunable(&database, now).await, Ok(8));
+    assert_eq!(prunable(&database, now).await, 8);
     let mut seen = Vec::new();
     let removed = audit::prune(&database, now, Some("ann"), |rows| seen.push(rows)).await;
-    assert_eq!((removed, seen), (Ok(8), vec![8]));
+    assert_eq!((removed.expect("a count"), seen), (8, vec![8]));
 
     // The ninth, and the entry on the removal, in the same chain.
     let report = verify(&database).await;
@@ -414,7 +414,8 @@ async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     // Once more: now the entry on the first removal goes, too.
     tokio::time::sleep(Duration::from_millis(5)).await;
     let now = audit::micros_ago(Duration::ZERO);
-    assert_eq!(audit::prune(&database, now, None, |_| {}).await, Ok(3));
+    let removed = audit::prune(&database, now, None, |_| {}).await;
+    assert_eq!(removed.expect("a count"), 3);
     let report = verify(&database).await;
     assert_eq!((report.rows, report.pruned, report.count), (1, 11, 0));
     audit::record(&database, &stamp("r"), entry(11))
@@ -425,6 +426,11 @@ async fn what_is_too_old_is_removed_and_the_rest_is_whole(test: TestDatabase) {
     test.raw("UPDATE gateway_audit SET actor = 'bob' WHERE seq = 13")
         .await;
     assert_eq!(faults(&database).await, [(chain, 13, What::Changed)]);
+}
+
+async fn prunable(database: &Database, before: i64) -> u64 {
+    let count = audit::prunable(database, before).await;
+    count.expect("a count")
 }
 
 async fn old_rows_taken_out_by_hand_are_found(test: TestDatabase) {
@@ -508,7 +514,7 @@ async fn exported(database: &Database, selection: Selection) -> Vec<Exported> {
         Ok::<_, Error>(())
     };
     let count = audit::export(database, &selection, each).await;
-    assert_eq!(count, Ok(rows.len() as u64));
+    assert_eq!(count.expect("a count"), rows.len() as u64);
     rows
 }
 

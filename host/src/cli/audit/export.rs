@@ -92,7 +92,7 @@ impl Export {
                 let each = |row| out.write(row);
                 audit::export(database, &selection, each).await?;
             }
-            out.finish()?;
+            out.finish().map_err(Stopped::from)?;
             Ok(())
         })
     }
@@ -112,14 +112,14 @@ impl From<Stopped> for Failed {
 
 enum Output {
     Jsonl(BufWriter<io::Stdout>),
-    Csv(csv::Writer<io::Stdout>),
+    Csv(Box<csv::Writer<io::Stdout>>),
 }
 
 impl Output {
     fn new(format: Format) -> Self {
         match format {
             Format::Jsonl => Self::Jsonl(BufWriter::new(io::stdout())),
-            Format::Csv => Self::Csv(csv::Writer::from_writer(io::stdout())),
+            Format::Csv => Self::Csv(Box::new(csv::Writer::from_writer(io::stdout()))),
         }
     }
 
