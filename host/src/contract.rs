@@ -21,3 +21,30 @@ wasmtime::component::bindgen!({
 
 pub use self::exports::gateway::plugin::{lifecycle, task};
 pub use self::gateway::plugin::{audit, blob, body, http, identity, log, settings, source, sql};
+
+/// What a service may export beside its world: where reports on content go.
+mod reporting {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "inspected-service",
+        exports: { default: async },
+    });
+}
+
+/// The world of those that look into content.
+mod looking {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "inspector",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "gateway:plugin/log": super::gateway::plugin::log,
+        },
+    });
+}
+
+pub use self::looking::exports::gateway::plugin::inspect;
+pub use self::looking::gateway::plugin::content;
+pub use self::looking::{Inspector, InspectorPre};
+pub use self::reporting::exports::gateway::plugin::inspected;

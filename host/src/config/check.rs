@@ -1,6 +1,7 @@
 //! What values must be to each other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::error::ConfigError;
 use super::layers::Layers;
@@ -9,15 +10,15 @@ use super::{Config, Cors, Database, database_url, installer, settings};
 /// The longest name that PostgreSQL keeps.
 const MAX_SCHEMA: usize = 63;
 
-/// A plugin that is mentioned must have a file.
-pub(super) fn plugins_have_files(layers: &Layers) -> Result<(), ConfigError> {
+/// A plugin or an inspector that is mentioned must have a file.
+pub(super) fn components_have_files(layers: &Layers) -> Result<(), ConfigError> {
     for known in layers.iter() {
         let key = &known.given.key;
-        if let Some((name, _)) = settings::plugin_of(key) {
-            let file = format!("plugin.{name}.file");
+        if let Some((group, name, _)) = settings::named(key) {
+            let file = format!("{group}.{name}.file");
             if layers.get(&file).is_none() {
                 return Err(ConfigError::Conflict {
-                    place: format!("plugin.{name}"),
+                    place: format!("{group}.{name}"),
                     reason: format!(
                         "it has no file; set {file} or {}",
                         settings::variable(&file)
@@ -69,12 +70,15 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
         }
         let (cpu, wall) = (plugin.limits.cpu_time, plugin.limits.wall_time);
         if cpu > wall {
-            let reason = format!(
-                "{} is longer than wall_time, which is {}",
-                humantime::format_duration(cpu),
-                humantime::format_duration(wall)
-            );
+            let reason = longer_than_wall_time(cpu, wall);
             return refuse(&format!("plugin.{name}.limits.cpu_time"), reason);
+        }
+    }
+    for (name, inspector) in &config.inspectors {
+        let (cpu, wall) = (inspector.limits.cpu_time, inspector.limits.wall_time);
+        if cpu > wall {
+            let reason = longer_than_wall_time(cpu, wall);
+            return refuse(&format!("inspector.{name}.limits.cpu_time"), reason);
         }
     }
     installer::check(config, layers)?;
@@ -86,6 +90,14 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
         config.database.schema = None;
     }
     schema(&config.database).or_else(|reason| refuse("database.schema", reason))
+}
+
+fn longer_than_wall_time(cpu: Duration, wall: Duration) -> String {
+    format!(
+        "{} is longer than wall_time, which is {}",
+        humantime::format_duration(cpu),
+        humantime::format_duration(wall)
+    )
 }
 
 /// Whether PostgreSQL takes the schema's name as it is.

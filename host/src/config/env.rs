@@ -101,17 +101,20 @@ fn is_service_link(name: &str) -> bool {
 /// `plugin.my-notes.limits.memory`. Of several settings that its end fits, the longest is
 /// meant: `…_DATABASE_URL_FILE` is not the `file` of a plugin called `…-database-url`.
 fn key_of(variable: &str) -> Option<String> {
-    let in_plugin = variable.strip_prefix("GATEWAY_PLUGIN_");
+    let in_group = settings::GROUPS.iter().find_map(|group| {
+        let prefix = format!("GATEWAY_{}_", group.to_ascii_uppercase());
+        Some((*group, variable.strip_prefix(&prefix)?))
+    });
     SETTINGS
         .iter()
-        .filter_map(|setting| match (setting.of_plugin(), in_plugin) {
-            (Some(rest), Some(name_and_rest)) => {
+        .filter_map(|setting| match (setting.of_named(), in_group) {
+            (Some((of, rest)), Some((group, name_and_rest))) if of == group => {
                 let suffix = format!("_{}", rest.replace('.', "_").to_ascii_uppercase());
                 let name = name_and_rest
                     .strip_suffix(&suffix)
                     .filter(|name| !name.is_empty())?;
                 let name = name.to_ascii_lowercase().replace('_', "-");
-                Some((rest.len(), format!("plugin.{name}.{rest}")))
+                Some((rest.len(), format!("{group}.{name}.{rest}")))
             }
             (None, None) => (setting.variable() == variable)
                 .then(|| (setting.key.len(), setting.key.to_owned())),

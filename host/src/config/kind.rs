@@ -87,6 +87,8 @@ pub enum Item {
     Host,
     /// A capability of the contract.
     Grant,
+    /// A media type, all of a kind (`image/*`), or all (`*/*`).
+    MediaType,
 }
 
 /// The longest text and name.
@@ -208,6 +210,9 @@ impl Kind {
             Self::List(Item::Host) => "a list of hosts such as talk.example.com or *.example.com, \
                                        in lower case and without a port"
                 .into(),
+            Self::List(Item::MediaType) => {
+                "a list of media types in lower case, such as image/png, image/* or */*".into()
+            }
             Self::List(Item::Grant) => format!("a list of {}", GRANTS.join(", ")),
         }
     }
@@ -277,6 +282,7 @@ impl Item {
             Self::Network => network(text).is_some(),
             Self::Host => is_host_pattern(text),
             Self::Grant => GRANTS.contains(&text),
+            Self::MediaType => super::inspection::is_pattern(text),
         }
     }
 }

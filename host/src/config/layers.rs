@@ -112,20 +112,21 @@ impl Layers {
 
     /// Fills in the defaults of what nobody said, for every plugin that anybody named.
     pub(super) fn complete(&mut self) -> Result<(), ConfigError> {
-        let plugins: BTreeSet<String> = self
+        let named: BTreeSet<(&str, String)> = self
             .known
             .keys()
-            .filter_map(|key| settings::plugin_of(key))
-            .map(|(name, _)| name.to_owned())
+            .filter_map(|key| settings::named(key))
+            .map(|(group, name, _)| (group, name.to_owned()))
             .collect();
         for setting in SETTINGS {
             let Some(default) = setting.default else {
                 continue;
             };
-            let keys: Vec<String> = match setting.of_plugin() {
-                Some(rest) => plugins
+            let keys: Vec<String> = match setting.of_named() {
+                Some((of, rest)) => named
                     .iter()
-                    .map(|name| format!("plugin.{name}.{rest}"))
+                    .filter(|(group, _)| *group == of)
+                    .map(|(group, name)| format!("{group}.{name}.{rest}"))
                     .collect(),
                 None => vec![setting.key.to_owned()],
             };
@@ -199,12 +200,14 @@ fn known(given: Given) -> Result<Known, ConfigError> {
             nearest,
         });
     };
-    if let Some((name, _)) = settings::plugin_of(&given.key)
+    if let Some((group, name, _)) = settings::named(&given.key)
         && !settings::is_plugin_name(name)
     {
-        return Err(given.conflict(
-            "a plugin's name is at most 64 lower-case letters, digits and -, a letter first",
-        ));
+        let article = if group == "plugin" { "a" } else { "an" };
+        return Err(given.conflict(format!(
+            "{article} {group}'s name is at most 64 lower-case letters, digits and -, a letter \
+             first"
+        )));
     }
     match setting.kind.read(&given.value) {
         Some(canonical) => Ok(Known { given, canonical }),

@@ -13,8 +13,8 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Installer, Log, Metrics, Migrate,
-    Origin, Plugin, Server, Telemetry,
+    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Inspection, Inspector, Installer,
+    Log, Metrics, Migrate, Origin, Plugin, Server, Telemetry,
 };
 use super::{
     blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
@@ -109,7 +109,7 @@ impl Draft {
             None => embedded_url(&layers)?,
         };
         let keys_url = given_url(&layers, "auth.database.url", "auth.database.url_file")?;
-        check::plugins_have_files(&layers)?;
+        check::components_have_files(&layers)?;
         tls::is_complete(&layers)?;
         let mut config = place(&layers, url, keys_url)?;
         for (name, plugin) in &mut config.plugins {
@@ -216,6 +216,9 @@ struct Tree {
     auth: Auth,
     #[serde(default)]
     plugin: BTreeMap<String, Plugin>,
+    inspection: Inspection,
+    #[serde(default)]
+    inspector: BTreeMap<String, Inspector>,
     log: Log,
     metrics: Metrics,
     telemetry: Telemetry,
@@ -273,6 +276,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         migrate: tree.migrate,
         auth: tree.auth,
         plugins: tree.plugin,
+        inspection: tree.inspection,
+        inspectors: tree.inspector,
         log: tree.log,
         metrics: tree.metrics,
         telemetry: tree.telemetry,

@@ -28,6 +28,7 @@ mod file;
 mod flags;
 mod grants;
 mod http_url;
+mod inspection;
 mod installer;
 mod key_sources;
 mod keys;
@@ -51,6 +52,7 @@ pub use env::Environment;
 pub use error::ConfigError;
 pub use flags::Flags;
 pub use grants::{GRANTS, Grants};
+pub use inspection::{Inspection, Inspector, InspectorLimits};
 pub use installer::Installer;
 pub use kind::{Item, Kind};
 pub use load::Draft;
@@ -85,6 +87,10 @@ pub struct Config {
     pub auth: Auth,
     /// The plugins by name.
     pub plugins: BTreeMap<String, Plugin>,
+    /// How content is inspected.
+    pub inspection: Inspection,
+    /// Who looks into content, by name.
+    pub inspectors: BTreeMap<String, Inspector>,
     /// What is logged and how.
     pub log: Log,
     /// What is measured.

@@ -1,7 +1,6 @@
 //! The settings for people: what is in force, the defaults, and the table in the
 //! documentation.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::layers::Place;
@@ -13,18 +12,21 @@ impl Draft {
     /// What is in force, as TOML; where a value that is not the default was said stands
     /// behind it. Secrets are masked.
     pub fn print(&self) -> String {
-        let plugins: BTreeSet<&str> = self.config.plugins.keys().map(String::as_str).collect();
         let mut out = Sections::default();
         for setting in SETTINGS
             .iter()
-            .filter(|setting| setting.of_plugin().is_none())
+            .filter(|setting| setting.of_named().is_none())
         {
             self.line(&mut out, setting, setting.key.to_owned());
         }
-        for name in plugins {
+        let plugins = self.config.plugins.keys().map(|name| ("plugin", name));
+        let inspectors = self.config.inspectors.keys().map(|name| ("inspector", name));
+        for (group, name) in plugins.chain(inspectors) {
             for setting in SETTINGS {
-                if let Some(rest) = setting.of_plugin() {
-                    self.line(&mut out, setting, format!("plugin.{name}.{rest}"));
+                if let Some((of, rest)) = setting.of_named()
+                    && of == group
+                {
+                    self.line(&mut out, setting, format!("{group}.{name}.{rest}"));
                 }
             }
         }

@@ -341,6 +341,33 @@ pub const SETTINGS: &[Setting] = &[
         "How long one statement may take."),
     set("plugin.*.limits.sql.transactions", count(1, 64), "4",
         "Transactions that one request may have open at once."),
+    set("inspection.concurrency", count(1, 1000), "2",
+        "Contents that are inspected at once, of all plugins together."),
+    set("inspection.interval", time(10, HOUR), "1s",
+        "How often a gateway looks for content that is to be inspected."),
+    set("inspection.lease", time(1000, HOUR), "30s",
+        "How long a gateway may be silent before another one takes its inspections over."),
+    set("inspection.tries", count(1, 100), "12",
+        "How often an inspection is tried that fails for the store's, the database's or the \
+         plugin's sake, before it is given up."),
+    set("inspection.backoff", time(10, HOUR), "1s",
+        "The pause after the first such try; it doubles with each, up to an hour."),
+    unset("inspector.*.file", Kind::Path,
+        "A component that looks into uploaded content, such as a scanner. It sees one content \
+         at a time, and nothing else."),
+    set("inspector.*.types", Kind::List(Item::MediaType), "*/*",
+        "The media types that it is shown, as the plugin says them."),
+    set("inspector.*.limits.memory", size(MIB, 4 * GIB), "256MiB",
+        "Its linear memory for one content."),
+    set("inspector.*.limits.table", count(1, 1_000_000), "10000", "Elements of one table."),
+    set("inspector.*.limits.cpu_time", time(1, HOUR), "10s",
+        "Time that its own code may run for one content. At most `wall_time`."),
+    set("inspector.*.limits.wall_time", time(1, HOUR), "1min",
+        "How long one content may take it, waits for the store included."),
+    set("inspector.*.limits.derived", size(0, 64 * MIB), "256KiB",
+        "Bytes of all that it makes of one content, such as a smaller picture."),
+    set("inspector.*.limits.log_lines", count(0, 100_000), "100",
+        "Log lines for one content; further ones are counted and dropped."),
     set("log.filter", Kind::Filter, "info",
         "What is logged: a level, or levels by module.").or(&["LOG_LEVEL"]),
     set("log.format", Kind::Choice(&["auto", "human", "json"]), "auto",
@@ -425,9 +452,10 @@ impl Setting {
         variable(self.key)
     }
 
-    /// The part of a plugin's key behind the name, such as `limits.memory`.
-    pub(super) fn of_plugin(&self) -> Option<&'static str> {
-        self.key.strip_prefix("plugin.*.")
+    /// Of a key with a name in it: the group, and the part behind the name, such as
+    /// `plugin` and `limits.memory`.
+    pub(super) fn of_named(&self) -> Option<(&'static str, &'static str)> {
+        self.key.split_once(".*.")
     }
 }
 
@@ -442,9 +470,9 @@ pub(super) fn variable(key: &str) -> String {
 
 /// The setting of a full key such as `plugin.notes.mount`.
 pub(super) fn find(key: &str) -> Option<&'static Setting> {
-    let in_plugin = plugin_of(key).map(|(_, rest)| rest);
-    SETTINGS.iter().find(|setting| match setting.of_plugin() {
-        Some(rest) => in_plugin == Some(rest),
+    let named = named(key).map(|(group, _, rest)| (group, rest));
+    SETTINGS.iter().find(|setting| match setting.of_named() {
+        Some(of) => named == Some(of),
         None => setting.key == key,
     })
 }
@@ -452,6 +480,17 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
 /// A plugin's name and the rest of its key: `plugin.notes.mount` is `notes` and `mount`.
 pub(super) fn plugin_of(key: &str) -> Option<(&str, &str)> {
     key.strip_prefix("plugin.")?.split_once('.')
+}
+
+/// The groups of keys that have a name of the operator's in them.
+pub(super) const GROUPS: [&str; 2] = ["plugin", "inspector"];
+
+/// The parts of such a key: `plugin.notes.mount` is `plugin`, `notes` and `mount`.
+pub(super) fn named(key: &str) -> Option<(&'static str, &str, &str)> {
+    let (of, rest) = key.split_once('.')?;
+    let group = GROUPS.into_iter().find(|group| *group == of)?;
+    let (name, rest) = rest.split_once('.')?;
+    Some((group, name, rest))
 }
 
 /// Whether a plugin may be called so: it is a part of keys, variables and log lines.

@@ -6,9 +6,16 @@ use crate::contract::sql::Dialect;
 /// The files of one folder, in order.
 macro_rules! files {
     ($folder:literal) => {
-        files!($folder, "0001_audit", "0002_deployments", "0003_blobs", "0004_gateways")
+        files!(
+            $folder,
+            "0001_audit",
+            "0002_deployments",
+            "0003_blobs",
+            "0004_gateways",
+            "0005_inspections"
+        )
     };
-    ($folder:literal, $($name:literal),+) => {
+    ($folder:literal, $($name:literal),+ $(,)?) => {
         [$((
             $name,
             include_str!(concat!("../../../migrations/gateway/", $folder, "/", $name, ".sql")),

@@ -22,9 +22,12 @@ const PACKAGES: &[&[(&str, &str)]] = &[
         ("audit.wit", include_str!("../../../wit/audit.wit")),
         ("blob.wit", include_str!("../../../wit/blob.wit")),
         ("body.wit", include_str!("../../../wit/body.wit")),
+        ("content.wit", include_str!("../../../wit/content.wit")),
         ("handler.wit", include_str!("../../../wit/handler.wit")),
         ("http.wit", include_str!("../../../wit/http.wit")),
         ("identity.wit", include_str!("../../../wit/identity.wit")),
+        ("inspect.wit", include_str!("../../../wit/inspect.wit")),
+        ("inspected.wit", include_str!("../../../wit/inspected.wit")),
         ("lifecycle.wit", include_str!("../../../wit/lifecycle.wit")),
         ("log.wit", include_str!("../../../wit/log.wit")),
         ("settings.wit", include_str!("../../../wit/settings.wit")),
@@ -53,6 +56,15 @@ pub(super) struct World {
 impl World {
     /// The world `service` of `wit/`.
     pub(super) fn service() -> wasmtime::Result<Self> {
+        Self::named("service")
+    }
+
+    /// The world `inspector` of `wit/`.
+    pub(super) fn inspector() -> wasmtime::Result<Self> {
+        Self::named("inspector")
+    }
+
+    fn named(name: &str) -> wasmtime::Result<Self> {
         let mut resolve = Resolve::default();
         let mut package = None;
         for files in PACKAGES {
@@ -67,7 +79,7 @@ impl World {
         }
         let package = package.ok_or_else(|| wasmtime::Error::msg("the contract is empty"))?;
         let world = resolve
-            .select_world(&[package], Some("service"))
+            .select_world(&[package], Some(name))
             .map_err(wasmtime::Error::msg)?;
         let world = resolve
             .worlds
@@ -176,6 +188,19 @@ mod tests {
                 "gateway:plugin/lifecycle@0.1",
                 "gateway:plugin/task@0.1"
             ]
+        );
+    }
+
+    #[test]
+    fn an_inspector_is_offered_its_content_and_the_log() {
+        let world = World::inspector().unwrap();
+        assert_eq!(
+            world.imports.keys().collect::<Vec<_>>(),
+            ["gateway:plugin/content@0.1", "gateway:plugin/log@0.1"]
+        );
+        assert_eq!(
+            world.exports.keys().collect::<Vec<_>>(),
+            ["gateway:plugin/inspect@0.1"]
         );
     }
 

@@ -11,7 +11,7 @@ use wasmtime::{
     PoolingAllocationConfig,
 };
 
-use crate::config::{Optimize, Plugin};
+use crate::config::{Inspection, Inspector, Optimize, Plugin};
 
 /// How often a running guest is looked at: the grain of its CPU limit, and the longest
 /// that it keeps a worker thread to itself.
@@ -63,6 +63,33 @@ impl Engine {
         optimize: Optimize,
         cache: &Path,
     ) -> wasmtime::Result<Self> {
+        Self::with(plugins, None, optimize, cache)
+    }
+
+    /// As [`new`](Self::new), with room for inspectors as well.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_inspectors<'a>(
+        plugins: impl IntoIterator<Item = &'a Plugin>,
+        inspectors: impl IntoIterator<Item = &'a Inspector>,
+        inspection: &Inspection,
+        optimize: Optimize,
+        cache: &Path,
+    ) -> wasmtime::Result<Self> {
+        let looking = Room {
+            instances: u32::try_from(inspection.concurrency).unwrap_or(u32::MAX / 2),
+            ..Room::of(inspectors)
+        };
+        Self::with(plugins, Some(looking), optimize, cache)
+    }
+
+    fn with<'a>(
+        plugins: impl IntoIterator<Item = &'a Plugin>,
+        looking: Option<Room>,
+        optimize: Optimize,
+        cache: &Path,
+    ) -> wasmtime::Result<Self> {
         let mut cache_config = CacheConfig::new();
         cache_config.with_directory(cache);
 
@@ -76,7 +103,7 @@ impl Engine {
             .max_wasm_stack(GUEST_STACK)
             .async_stack_size(FIBER_STACK)
             .cache(Some(Cache::new(cache_config)?))
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(plugins)));
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(plugins, looking)));
 
         let wasmtime = Wasmtime::new(&config)?;
         let ticker = Ticker::start(wasmtime.clone())?;
@@ -98,11 +125,36 @@ impl Engine {
     }
 }
 
+/// What instances need at most.
+#[derive(Debug, Clone, Copy, Default)]
+struct Room {
+    instances: u32,
+    memory: usize,
+    table: usize,
+}
+
+impl Room {
+    fn of<'a>(inspectors: impl IntoIterator<Item = &'a Inspector>) -> Self {
+        inspectors.into_iter().fold(Self::default(), |room, one| Self {
+            memory: room.memory.max(one.limits.memory),
+            table: room.table.max(one.limits.table),
+            ..room
+        })
+    }
+}
+
 /// Slots for every instance that may live at once: as many busy as a plugin may have, as
 /// many warm ones of the version that serves and of one beside it. A few more for each
 /// plugin are used while a version is checked, and while an instance is replaced.
-fn pool<'a>(plugins: impl IntoIterator<Item = &'a Plugin>) -> PoolingAllocationConfig {
-    let (mut instances, mut memory, mut table) = (0_u32, 0, 0);
+fn pool<'a>(
+    plugins: impl IntoIterator<Item = &'a Plugin>,
+    looking: Option<Room>,
+) -> PoolingAllocationConfig {
+    let Room {
+        mut instances,
+        mut memory,
+        mut table,
+    } = looking.unwrap_or_default();
     for plugin in plugins {
         let limit = u32::try_from(plugin.limits.instances).unwrap_or(u32::MAX / 2);
         instances = instances

@@ -13,14 +13,14 @@ use wasmtime_wasi::p2::bindings::{clocks, io};
 
 use super::Grants;
 use super::engine::{Engine, Ticks};
-use super::meter::{self, Meter};
+use super::meter::{self, Meter, Most};
 use super::task::Task;
 use crate::auth::Claims;
 use crate::capability::blob::{self, Blobs, Download, Excuse};
 use crate::capability::{audit, body, identity, log, random, settings, sql};
 use crate::config::Limits;
 use crate::contract::task::StepReport;
-use crate::contract::{Service, ServicePre, http};
+use crate::contract::{Service, ServicePre, http, inspected};
 use crate::telemetry::Version;
 use crate::telemetry::metrics::Alive;
 use crate::telemetry::traces::Trace;
@@ -114,43 +114,13 @@ impl Instance {
         ticks: Ticks,
         grants: &Grants,
     ) -> wasmtime::Result<Self> {
-        let Grants {
-            identity,
-            database,
-            blobs,
-            limits,
-            settings,
-            measured,
-        } = grants;
-        let state = State {
-            meter: Meter::new(limits, ticks),
-            table: ResourceTable::new(),
-            clocks: WasiClocksCtx::default(),
-            database: database.clone(),
-            source: None,
-            blobs: blobs.clone(),
-            excuse: Excuse::default(),
-            limits: Arc::clone(limits),
-            settings: Arc::clone(settings),
-            measured: Arc::clone(measured),
-            trace: None,
-            stamp: audit::Stamp {
-                plugin: identity.name.clone(),
-                version: identity.version.clone(),
-                ..audit::Stamp::default()
-            },
-            transactions: sql::Open::default(),
-            claims: None,
-            log_lines: 0,
-            log_lines_dropped: 0,
-        };
-        let mut store = new_store(pre.engine(), state);
+        let mut store = new_store(pre.engine(), State::new(ticks, grants));
         let service = pre.instantiate_async(&mut store).await?;
         Ok(Self {
             store,
             service,
             uses: 0,
-            _alive: measured.created(),
+            _alive: grants.measured.created(),
         })
     }
 
@@ -286,6 +256,45 @@ impl Instance {
     }
 }
 
+/// Makes an instance for one report on content, and hands it over. The inner error is the
+/// plugin's own.
+pub(super) async fn report(
+    pre: &ServicePre<State>,
+    ticks: Ticks,
+    grants: &Grants,
+    (id, tag, report): (&str, &str, &inspected::Report),
+) -> (wasmtime::Result<Result<(), String>>, Usage) {
+    let mut state = State::new(ticks, grants);
+    id.clone_into(&mut state.stamp.request);
+    state.log_lines = state.limits.log_lines;
+    let mut store = new_store(pre.engine(), state);
+    let _alive = grants.measured.created();
+    let reported = async {
+        let pre = pre.instance_pre();
+        let inspected = inspected::GuestIndices::new(pre)?;
+        let instance = pre.instantiate_async(&mut store).await?;
+        let inspected = inspected.load(&mut store, &instance)?;
+        store.set_epoch_deadline(1);
+        inspected.call_inspected(&mut store, tag, report).await
+    };
+    let outcome = reported.await;
+    let meter = &store.data().meter;
+    let usage = Usage {
+        cpu: meter.cpu(),
+        memory: meter.memory(),
+        memory_denied: meter.memory_denied(),
+    };
+    (outcome, usage)
+}
+
+/// What a call took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    pub(super) cpu: Duration,
+    pub(super) memory: usize,
+    pub(super) memory_denied: bool,
+}
+
 /// What a client calls itself, as far as it is recorded.
 fn agent(headers: &[http::Field]) -> Option<String> {
     let agent = headers.iter().find(|field| field.name == "user-agent")?;
@@ -306,8 +315,8 @@ fn new_store(engine: &wasmtime::Engine, state: State) -> Store<State> {
     store.set_hostcall_fuel(store.data().limits.memory);
     store.data_mut().table.set_max_capacity(MAX_HANDLES);
     store.limiter(|state| &mut state.meter);
-    store.call_hook(meter::on_switch);
-    store.epoch_deadline_callback(meter::on_tick);
+    store.call_hook(meter::on_switch::<State>);
+    store.epoch_deadline_callback(meter::on_tick::<State>);
     store.set_epoch_deadline(1);
     store
 }
@@ -370,11 +379,55 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 impl State {
+    fn new(ticks: Ticks, grants: &Grants) -> Self {
+        let Grants {
+            identity,
+            database,
+            blobs,
+            limits,
+            settings,
+            measured,
+        } = grants;
+        let most = Most {
+            cpu_time: limits.cpu_time,
+            memory: limits.memory,
+            table: limits.table,
+        };
+        Self {
+            meter: Meter::new(most, ticks),
+            table: ResourceTable::new(),
+            clocks: WasiClocksCtx::default(),
+            database: database.clone(),
+            source: None,
+            blobs: blobs.clone(),
+            excuse: Excuse::default(),
+            limits: Arc::clone(limits),
+            settings: Arc::clone(settings),
+            measured: Arc::clone(measured),
+            trace: None,
+            stamp: audit::Stamp {
+                plugin: identity.name.clone(),
+                version: identity.version.clone(),
+                ..audit::Stamp::default()
+            },
+            transactions: sql::Open::default(),
+            claims: None,
+            log_lines: 0,
+            log_lines_dropped: 0,
+        }
+    }
+
     fn clocks(&mut self) -> WasiClocksCtxView<'_> {
         WasiClocksCtxView {
             ctx: &mut self.clocks,
             table: &mut self.table,
         }
+    }
+}
+
+impl AsMut<Meter> for State {
+    fn as_mut(&mut self) -> &mut Meter {
+        &mut self.meter
     }
 }
 

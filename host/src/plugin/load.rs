@@ -43,6 +43,14 @@ pub enum LoadError {
         /// Every import and export at fault.
         misfits: Vec<String>,
     },
+    /// It imports more than an inspector may, or inspects nothing.
+    #[error("{}: does not fit the world gateway:plugin/inspector: {}", .path.display(), .misfits.join(", "))]
+    NoInspector {
+        /// The file.
+        path: PathBuf,
+        /// Every import and export at fault.
+        misfits: Vec<String>,
+    },
     /// It imports what the operator has not granted.
     #[error(
         "{}: imports {}, which plugin.{plugin}.grants does not have",

@@ -5,7 +5,6 @@ use std::time::Duration;
 use wasmtime::{CallHook, ResourceLimiter, StoreContextMut, UpdateDeadline, WasmBacktrace};
 
 use super::engine::{TICK, Ticks};
-use super::instance::State;
 
 /// Counts what the guest uses, and says no when it is too much.
 #[derive(Debug)]
@@ -21,17 +20,28 @@ pub(super) struct Meter {
     memory_denied: bool,
 }
 
+/// What a guest may use at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Time that its own code may run.
+    pub(super) cpu_time: Duration,
+    /// Bytes of its linear memory.
+    pub(super) memory: usize,
+    /// Elements of one of its tables.
+    pub(super) table: usize,
+}
+
 /// The guest ran for longer than it may. Travels as the cause of the trap.
 #[derive(Debug, thiserror::Error)]
 #[error("the CPU limit of {0:?} is used up")]
 pub(super) struct CpuExhausted(Duration);
 
 impl Meter {
-    pub(super) fn new(limits: &crate::config::Limits, ticks: Ticks) -> Self {
+    pub(super) fn new(most: Most, ticks: Ticks) -> Self {
         Self {
-            cpu_limit: limits.cpu_time,
-            memory_limit: limits.memory,
-            table_limit: limits.table,
+            cpu_limit: most.cpu_time,
+            memory_limit: most.memory,
+            table_limit: most.table,
             cpu: Duration::ZERO,
             running_since: ticks.now(),
             ticks,
@@ -88,11 +98,11 @@ impl Meter {
 }
 
 /// Called when the guest and the host change places.
-pub(super) fn on_switch(
-    mut store: StoreContextMut<'_, State>,
+pub(super) fn on_switch<T: AsMut<Meter>>(
+    mut store: StoreContextMut<'_, T>,
     hook: CallHook,
 ) -> wasmtime::Result<()> {
-    let meter = &mut store.data_mut().meter;
+    let meter = store.data_mut().as_mut();
     if hook.entering_host() {
         meter.charge()?;
     } else {
@@ -103,8 +113,10 @@ pub(super) fn on_switch(
 
 /// Called when a tick passed while the guest ran. Yielding lets the thread's other tasks
 /// go on beside a busy guest, and lets a deadline end it.
-pub(super) fn on_tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
-    if let Err(exhausted) = store.data_mut().meter.charge() {
+pub(super) fn on_tick<T: AsMut<Meter>>(
+    mut store: StoreContextMut<'_, T>,
+) -> wasmtime::Result<UpdateDeadline> {
+    if let Err(exhausted) = store.data_mut().as_mut().charge() {
         // A trap carries its place by itself, an error of ours does not.
         let place = WasmBacktrace::capture(&store);
         return Err(wasmtime::Error::new(exhausted).context(place));

@@ -11,10 +11,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::Grants;
 use super::engine::Engine;
 use super::failure::Failure;
-use super::instance::{Answer, Call, Instance, State};
+use super::instance::{self, Answer, Call, Instance, State};
 use crate::capability::blob::Excuse;
 use crate::config::{Isolation, Limits};
-use crate::contract::ServicePre;
+use crate::contract::{ServicePre, inspected};
 use crate::telemetry::Version;
 use crate::telemetry::traces::Span;
 
@@ -80,6 +80,27 @@ impl Pool {
             guest.failed(failure.kind());
         }
         outcome
+    }
+
+    /// Hands a report on content over, in an instance of its own. Dropping the future ends
+    /// the guest where it stands.
+    pub(super) async fn report(
+        &self,
+        id: &str,
+        tag: &str,
+        report: &inspected::Report,
+    ) -> Result<Result<(), String>, Failure> {
+        let _place = self.turnstile.enter(&self.grants.measured).await?;
+        let measured = Arc::clone(&self.grants.measured);
+        let _busy = measured.busy();
+        let limit = self.grants.limits.wall_time;
+        let (ticks, what) = (self.engine.ticks(), (id, tag, report));
+        let reported = instance::report(&self.pre, ticks, &self.grants, what);
+        let Ok((outcome, usage)) = tokio::time::timeout(limit, reported).await else {
+            return Err(Failure::Deadline(limit));
+        };
+        measured.used(usage.cpu, usage.memory);
+        outcome.map_err(|error| Failure::of_trap(error, usage.memory_denied))
     }
 
     pub(super) fn measured(&self) -> &Arc<Version> {

@@ -12,6 +12,7 @@ use super::pool::{Pool, Turnstile};
 use super::stats::{Counts, Stats};
 use super::{Answer, Call, Engine, Failure, Grants, Identity, LoadError, Loaded, Resources};
 use crate::config;
+use crate::contract::inspected;
 use crate::telemetry::{self, Metrics};
 
 /// A version of a plugin that serves. Its code and its instances are freed when the last
@@ -113,6 +114,20 @@ impl Version {
     /// See [`Failure`].
     pub async fn handle(&self, call: Call) -> Result<Answer, Failure> {
         self.pool.handle(call).await
+    }
+
+    /// Hands a report on content over, which `id` names in the log and in the audit record.
+    /// The inner error is the plugin's own.
+    ///
+    /// # Errors
+    /// See [`Failure`]. A version that takes no reports fails with a trap that says so.
+    pub async fn report(
+        &self,
+        id: &str,
+        tag: &str,
+        report: &inspected::Report,
+    ) -> Result<Result<(), String>, Failure> {
+        self.pool.report(id, tag, report).await
     }
 
     /// Gives no lease any more, and frees the instances that are idle.
