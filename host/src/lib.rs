@@ -15,6 +15,7 @@ pub mod databases;
 pub mod deployment;
 pub mod error;
 pub mod gateway;
+pub mod inspection;
 pub mod lifecycle;
 pub mod migrate;
 pub mod plugin;
@@ -42,6 +43,7 @@ use crate::deployment::{
     Actor, ChangeError, Roster, Rules, Service, Shared, SignatureError, Store,
 };
 use crate::gateway::{Gateway, Mounts};
+use crate::inspection::{InspectorError, Inspectors};
 use crate::lifecycle::Shutdown;
 use crate::plugin::{Engine, Loaded};
 use crate::reload::{Reloaded, Reloader};
@@ -70,6 +72,9 @@ pub enum StartError {
         /// Why.
         source: ChangeError,
     },
+    /// An inspector can't be used.
+    #[error(transparent)]
+    Inspector(#[from] InspectorError),
     /// A key for the signatures of components can't be used.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -126,10 +131,16 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     // Compilation takes seconds when the cache is cold, and the database may still be
     // starting: side by side.
     let cache = config.data.join("cache");
-    let engine = Engine::new(config.plugins.values(), config.engine.optimize, &cache)
-        .map_err(StartError::Engine)?;
+    let engine = Engine::with_inspectors(
+        config.plugins.values(),
+        config.inspectors.values(),
+        &config.inspection,
+        config.engine.optimize,
+        &cache,
+    )
+    .map_err(StartError::Engine)?;
     let (loaded, databases) = tokio::join!(load_all(&engine, &config), Databases::connect(&config));
-    let (loaded, databases) = (loaded?, databases?);
+    let ((loaded, inspectors), databases) = (loaded?, databases?);
     for (name, database) in databases.iter() {
         metrics.watch(name.unwrap_or("gateway"), Arc::new(database.clone()));
     }
@@ -219,6 +230,7 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         Arc::clone(&limits),
         shutdown.clone(),
     ));
+    shutdown.spawn(Arc::new(inspectors).work(services.clone(), shutdown.clone()));
     shutdown.spawn(deployment::watch(
         services.clone(),
         store.clone(),
@@ -273,8 +285,12 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     })
 }
 
-/// Reads and compiles the plugins on a thread that may block.
-async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loaded)>, StartError> {
+/// Reads and compiles the plugins and the inspectors on a thread that may block.
+async fn load_all(
+    engine: &Engine,
+    config: &Config,
+) -> Result<(Vec<(String, Loaded)>, Inspectors), StartError> {
+    let (inspection, inspectors) = (config.inspection.clone(), config.inspectors.clone());
     let files: Vec<_> = config
         .plugins
         .iter()
@@ -282,7 +298,7 @@ async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loade
         .collect();
     let engine = engine.clone();
     tokio::task::spawn_blocking(move || {
-        files
+        let plugins = files
             .into_iter()
             .map(|(name, file)| match Loaded::from_file(&engine, &file) {
                 Ok(loaded) => Ok((name, loaded)),
@@ -291,7 +307,9 @@ async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loade
                     source: ChangeError::Load(error),
                 }),
             })
-            .collect()
+            .collect::<Result<_, _>>()?;
+        let inspectors = Inspectors::load(&engine, &inspection, &inspectors)?;
+        Ok((plugins, inspectors))
     })
     .await?
 }

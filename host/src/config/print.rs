@@ -20,7 +20,11 @@ impl Draft {
             self.line(&mut out, setting, setting.key.to_owned());
         }
         let plugins = self.config.plugins.keys().map(|name| ("plugin", name));
-        let inspectors = self.config.inspectors.keys().map(|name| ("inspector", name));
+        let inspectors = self
+            .config
+            .inspectors
+            .keys()
+            .map(|name| ("inspector", name));
         for (group, name) in plugins.chain(inspectors) {
             for setting in SETTINGS {
                 if let Some((of, rest)) = setting.of_named()

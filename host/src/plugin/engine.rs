@@ -135,11 +135,13 @@ struct Room {
 
 impl Room {
     fn of<'a>(inspectors: impl IntoIterator<Item = &'a Inspector>) -> Self {
-        inspectors.into_iter().fold(Self::default(), |room, one| Self {
-            memory: room.memory.max(one.limits.memory),
-            table: room.table.max(one.limits.table),
-            ..room
-        })
+        inspectors
+            .into_iter()
+            .fold(Self::default(), |room, one| Self {
+                memory: room.memory.max(one.limits.memory),
+                table: room.table.max(one.limits.table),
+                ..room
+            })
     }
 }
 

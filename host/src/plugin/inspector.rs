@@ -249,11 +249,13 @@ fn cut(mut text: String, most: usize) -> String {
 
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine.wasmtime());
-    crate::contract::log::add_to_linker::<State, log::Capability>(&mut linker, |state| log::View {
-        plugin: &state.name,
-        request: &state.job,
-        left: &mut state.log_lines,
-        dropped: &mut state.log_lines_dropped,
+    crate::contract::log::add_to_linker::<State, log::Capability>(&mut linker, |state| {
+        log::View {
+            plugin: &state.name,
+            request: &state.job,
+            left: &mut state.log_lines,
+            dropped: &mut state.log_lines_dropped,
+        }
     })?;
     content::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)

@@ -271,7 +271,8 @@ pub(super) async fn report(
     let _alive = grants.measured.created();
     let reported = async {
         let pre = pre.instance_pre();
-        let inspected = inspected::GuestIndices::new(pre)?;
+        let inspected = inspected::GuestIndices::new(pre)
+            .map_err(|error| error.context("this version takes no reports on content"))?;
         let instance = pre.instantiate_async(&mut store).await?;
         let inspected = inspected.load(&mut store, &instance)?;
         store.set_epoch_deadline(1);

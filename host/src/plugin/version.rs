@@ -116,20 +116,6 @@ impl Version {
         self.pool.handle(call).await
     }
 
-    /// Hands a report on content over, which `id` names in the log and in the audit record.
-    /// The inner error is the plugin's own.
-    ///
-    /// # Errors
-    /// See [`Failure`]. A version that takes no reports fails with a trap that says so.
-    pub async fn report(
-        &self,
-        id: &str,
-        tag: &str,
-        report: &inspected::Report,
-    ) -> Result<Result<(), String>, Failure> {
-        self.pool.report(id, tag, report).await
-    }
-
     /// Gives no lease any more, and frees the instances that are idle.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
@@ -190,6 +176,24 @@ impl Lease {
         async move {
             version.cut.cancelled().await;
             version.cut_requests.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands a report on content over, which `id` names in the log and in the audit record.
+    /// The inner error is the plugin's own. Dropping the future ends the guest.
+    ///
+    /// # Errors
+    /// See [`Failure`]. A version that takes no reports fails with a trap that says so.
+    pub async fn report(
+        &self,
+        id: &str,
+        tag: &str,
+        report: &inspected::Report,
+    ) -> Result<Result<(), String>, Failure> {
+        tokio::select! {
+            biased;
+            outcome = self.version.pool.report(id, tag, report) => outcome,
+            () = self.version.cut.cancelled() => Err(Failure::Retired),
         }
     }
 

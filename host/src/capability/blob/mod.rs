@@ -8,6 +8,7 @@
 mod collect;
 mod contents;
 mod download;
+mod inspection;
 mod record;
 mod running;
 pub mod store;
@@ -31,6 +32,8 @@ use crate::telemetry::metrics::{Metrics, Traffic};
 
 pub use collect::{Collected, Collector};
 pub use download::{Body, Download};
+pub use inspection::{Content, Job};
+pub(crate) use inspection::{inspect, permitted as may_inspect};
 pub(crate) use record::{end_downloads, link, unlink};
 pub use view::{Capability, Excuse, View};
 

@@ -27,6 +27,15 @@ impl Blobs {
     /// Stores a body, or nothing.
     pub(super) async fn put(&self, body: IncomingBody, how: Storing) -> Result<Stored, Error> {
         let _place = self.0.uploads.try_acquire().map_err(|_| Error::Busy)?;
+        self.store_body(body, how).await
+    }
+
+    /// As [`put`](Self::put), but for the number of uploads at once.
+    pub(super) async fn store_body(
+        &self,
+        body: IncomingBody,
+        how: Storing,
+    ) -> Result<Stored, Error> {
         let most = how.limit.min(self.0.limits.bytes);
         if body.declared().is_some_and(|length| length > most) {
             return Err(Error::TooLarge(most));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
 use parking_lot::Mutex;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};
@@ -141,15 +140,12 @@ impl Host for View<'_> {
         let blobs = self.blobs;
         let read = async {
             let blobs = there(blobs)?;
-            let (size, segments) = blobs.content(parse(&id)?).await?;
-            let begin = offset.min(size);
-            let end = size.min(begin.saturating_add(u64::from(length).min(MAX_READ)));
-            let mut pieces = blobs.0.store.read(segments, begin..end);
-            let mut bytes = Vec::new();
-            while let Some(piece) = pieces.next().await {
-                bytes.extend_from_slice(&piece.map_err(|error| store_failed(&error))?);
-            }
-            Ok(bytes)
+            let content = blobs.look_up(parse(&id)?).await?;
+            let begin = offset.min(content.size);
+            let length = u64::from(length).min(MAX_READ);
+            let end = content.size.min(begin.saturating_add(length));
+            let bytes = content.read(begin..end).await;
+            Ok(bytes.map_err(|error| store_failed(&error))?.into())
         };
         Ok(read.await)
     }

@@ -58,7 +58,7 @@ impl IncomingBody {
     }
 
     /// A body that is all there.
-    fn whole(bytes: &[u8]) -> Self {
+    pub(crate) fn whole(bytes: &[u8]) -> Self {
         let length = Some(bytes.len() as u64);
         let mut body = Self::of(None, length, u64::MAX, Duration::MAX);
         body.buffered = bytes.into();

@@ -197,6 +197,25 @@ impl Transaction {
         blob::unlink(self, plugin, blob).await
     }
 
+    /// Queues the inspection of a blob, with the commit; false when the plugin has no such
+    /// blob.
+    ///
+    /// # Errors
+    /// See the contract.
+    pub async fn inspect(
+        &mut self,
+        plugin: &str,
+        blob: &str,
+        media_type: &str,
+        tag: &str,
+    ) -> Result<bool, Error> {
+        self.still_good()?;
+        if let Err(reason) = blob::may_inspect(media_type, tag) {
+            return self.note(Err(Failure::clean(Error::InvalidStatement(reason))));
+        }
+        blob::inspect(self, plugin, blob, media_type, tag).await
+    }
+
     /// Ends the downloads that carry a tag, with the commit.
     ///
     /// # Errors

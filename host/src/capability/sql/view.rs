@@ -161,6 +161,18 @@ impl HostTransaction for View<'_> {
         Ok(transaction.unlink(&self.stamp.plugin, &blob).await)
     }
 
+    async fn inspect(
+        &mut self,
+        this: Resource<Transaction>,
+        blob: String,
+        media_type: String,
+        tag: String,
+    ) -> Result<Result<bool, Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        let plugin = &self.stamp.plugin;
+        Ok(transaction.inspect(plugin, &blob, &media_type, &tag).await)
+    }
+
     async fn end_downloads(
         &mut self,
         this: Resource<Transaction>,

@@ -274,6 +274,18 @@ impl Exposition<'_, '_> {
                 family.count([("plugin", &of.plugin), ("outcome", outcome)], count)?;
             }
         }
+        let help = "Contents that an inspector looked into, by what came of it";
+        let mut family = self.family("gateway_inspections", Counter, help)?;
+        for of in traffic {
+            for ((inspector, outcome), count) in of.inspections.counts() {
+                let labels = [
+                    ("plugin", &*of.plugin),
+                    ("inspector", &*inspector),
+                    ("outcome", outcome),
+                ];
+                family.count(labels, count)?;
+            }
+        }
         let sums: [(&'static str, &'static str, Of); 4] = [
             (
                 "gateway_blob_received_bytes",

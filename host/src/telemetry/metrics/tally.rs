@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-/// Counts by words of the host's own, so that there are only as many as stand in its code.
+/// Counts by words of the host's own or the operator's, so that there are only as many as
+/// stand in its code or in the configuration.
 #[derive(Debug)]
 pub(super) struct Tally<K>(Mutex<BTreeMap<K, u64>>);
 
@@ -14,13 +15,16 @@ impl<K> Default for Tally<K> {
     }
 }
 
-impl<K: Ord + Copy> Tally<K> {
+impl<K: Ord + Clone> Tally<K> {
     pub(super) fn add(&self, word: K) {
         *self.0.lock().entry(word).or_default() += 1;
     }
 
     pub(super) fn counts(&self) -> Vec<(K, u64)> {
         let counts = self.0.lock();
-        counts.iter().map(|(word, count)| (*word, *count)).collect()
+        counts
+            .iter()
+            .map(|(word, count)| (word.clone(), *count))
+            .collect()
     }
 }

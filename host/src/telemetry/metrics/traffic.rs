@@ -18,6 +18,8 @@ pub struct Traffic {
     pub(super) sent: AtomicU64,
     pub(super) uploads: Tally<&'static str>,
     pub(super) downloads: Tally<&'static str>,
+    /// By inspector and outcome.
+    pub(super) inspections: Tally<(String, &'static str)>,
     pub(super) collected: AtomicU64,
     pub(super) collected_bytes: AtomicU64,
 }
@@ -32,6 +34,7 @@ impl Traffic {
             sent: AtomicU64::default(),
             uploads: Tally::default(),
             downloads: Tally::default(),
+            inspections: Tally::default(),
             collected: AtomicU64::default(),
             collected_bytes: AtomicU64::default(),
         }
@@ -51,6 +54,11 @@ impl Traffic {
     pub(crate) fn downloaded(&self, how: &'static str, bytes: u64) {
         self.downloads.add(how);
         self.sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// An inspector came to an end with some content, in one of the host's words.
+    pub(crate) fn inspected(&self, inspector: &str, outcome: &'static str) {
+        self.inspections.add((inspector.to_owned(), outcome));
     }
 
     /// Blobs that nobody needed were removed.
