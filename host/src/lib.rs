@@ -139,8 +139,12 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         &cache,
     )
     .map_err(StartError::Engine)?;
-    let (loaded, databases) = tokio::join!(load_all(&engine, &config), Databases::connect(&config));
-    let ((loaded, inspectors), databases) = (loaded?, databases?);
+    let (loaded, inspectors, databases) = tokio::join!(
+        load_all(&engine, &config),
+        load_inspectors(&engine, &config),
+        Databases::connect(&config)
+    );
+    let (loaded, inspectors, databases) = (loaded?, inspectors?, databases?);
     for (name, database) in databases.iter() {
         metrics.watch(name.unwrap_or("gateway"), Arc::new(database.clone()));
     }
@@ -285,12 +289,8 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
     })
 }
 
-/// Reads and compiles the plugins and the inspectors on a thread that may block.
-async fn load_all(
-    engine: &Engine,
-    config: &Config,
-) -> Result<(Vec<(String, Loaded)>, Inspectors), StartError> {
-    let (inspection, inspectors) = (config.inspection.clone(), config.inspectors.clone());
+/// Reads and compiles the plugins on a thread that may block.
+async fn load_all(engine: &Engine, config: &Config) -> Result<Vec<(String, Loaded)>, StartError> {
     let files: Vec<_> = config
         .plugins
         .iter()
@@ -298,7 +298,7 @@ async fn load_all(
         .collect();
     let engine = engine.clone();
     tokio::task::spawn_blocking(move || {
-        let plugins = files
+        files
             .into_iter()
             .map(|(name, file)| match Loaded::from_file(&engine, &file) {
                 Ok(loaded) => Ok((name, loaded)),
@@ -307,11 +307,17 @@ async fn load_all(
                     source: ChangeError::Load(error),
                 }),
             })
-            .collect::<Result<_, _>>()?;
-        let inspectors = Inspectors::load(&engine, &inspection, &inspectors)?;
-        Ok((plugins, inspectors))
+            .collect()
     })
     .await?
+}
+
+/// The same of the inspectors.
+async fn load_inspectors(engine: &Engine, config: &Config) -> Result<Inspectors, StartError> {
+    let engine = engine.clone();
+    let (settings, inspectors) = (config.inspection.clone(), config.inspectors.clone());
+    let load = move || Inspectors::load(&engine, &settings, &inspectors);
+    Ok(tokio::task::spawn_blocking(load).await??)
 }
 
 /// Removes what a gateway that was killed had begun to write and nobody goes on with.

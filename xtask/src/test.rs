@@ -15,7 +15,7 @@ use crate::toolchain::{Choice, Toolchain};
 use crate::{chromium, gateway, plugin, rules, schemathesis};
 
 /// The components that the tests load.
-const GUESTS: [&str; 3] = ["chat", "misfit", "notes"];
+const GUESTS: [&str; 5] = ["chat", "misfit", "notes", "pictures", "scanner"];
 
 /// Runs every check, or with `only` just the tests whose file or name contains it.
 ///

@@ -105,7 +105,7 @@ impl From<StartError> for Failed {
                 source: ChangeError::Store(_),
                 ..
             } => Exit::Unavailable,
-            StartError::Plugin { .. } => Exit::Plugin,
+            StartError::Plugin { .. } | StartError::Inspector(_) => Exit::Plugin,
             StartError::Listen { .. } => Exit::Unavailable,
             StartError::Migrate(error) => of_migration(error),
             StartError::Engine(_) | StartError::Compile(_) => Exit::Internal,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::cargo::{Workspace, list, text};
 
 /// From, to, and the reason why there is no way between them.
-const FORBIDDEN: [(&str, &str, &str); 5] = [
+const FORBIDDEN: [(&str, &str, &str); 8] = [
     (
         "gateway",
         "chat",
@@ -29,6 +29,21 @@ const FORBIDDEN: [(&str, &str, &str); 5] = [
         "a guest knows the contract and no host",
     ),
     ("notes", "gateway", "a guest knows the contract and no host"),
+    (
+        "pictures",
+        "gateway",
+        "an inspector knows the contract and no host",
+    ),
+    (
+        "scanner",
+        "gateway",
+        "an inspector knows the contract and no host",
+    ),
+    (
+        "gateway",
+        "pictures",
+        "untrusted bytes are never decoded in the host",
+    ),
 ];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<String> {

@@ -12,13 +12,17 @@ use crate::cargo::{Workspace, text};
 
 /// Where unsafe code may be let in, and why it is needed there. Elsewhere the lint of
 /// the workspace refuses it.
-const UNSAFE: [(&str, &str); 5] = [
+const UNSAFE: [(&str, &str); 6] = [
     (
         "host/src/plugin/",
         "a component that was compiled before is loaded from the cache",
     ),
     (
         "plugin/src/component",
+        "generated: the exports of a component are raw functions",
+    ),
+    (
+        "plugin/pictures/src/component",
         "generated: the exports of a component are raw functions",
     ),
     (

@@ -10,7 +10,7 @@ use super::contract::gateway::plugin::identity::{self, Actor};
 use super::contract::gateway::plugin::sql::Transaction;
 
 /// The value of a name in the query; nothing in it is percent-encoded.
-fn asked<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+pub(super) fn asked<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     let query = request.query.as_deref()?;
     query
         .split('&')
@@ -22,7 +22,7 @@ fn number(request: &Request, name: &str) -> Option<u64> {
     asked(request, name)?.parse().ok()
 }
 
-fn id(request: &Request) -> String {
+pub(super) fn id(request: &Request) -> String {
     asked(request, "id").unwrap_or_default().to_owned()
 }
 

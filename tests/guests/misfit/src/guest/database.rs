@@ -253,7 +253,7 @@ fn insert(id: i64) -> Result<Transaction, Error> {
     Ok(transaction)
 }
 
-fn some_id() -> i64 {
+pub(super) fn some_id() -> i64 {
     (get_random_u64() >> 1).cast_signed()
 }
 

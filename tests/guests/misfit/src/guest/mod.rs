@@ -3,6 +3,7 @@
 mod blobs;
 mod database;
 mod exchange;
+mod inspections;
 mod marks;
 mod resources;
 mod tasks;
@@ -15,7 +16,7 @@ use std::sync::Once;
 mod contract {
     wit_bindgen::generate!({
         path: "../../../wit",
-        world: "service",
+        world: "inspecting-service",
         generate_all,
     });
 
@@ -96,6 +97,8 @@ fn route(request: Request) -> Response {
         "blob-link" => blobs::transact("link", &request),
         "blob-unlink" => blobs::transact("unlink", &request),
         "blob-end" => blobs::transact("end", &request),
+        "blob-inspect" => inspections::ask(&request),
+        "blob-reports" => inspections::told(&request),
         "blob-form" => blobs::form(request),
 
         // Answers that HTTP does not know.
