@@ -46,7 +46,17 @@ impl Process {
 
     /// Starts a service on a database, with its data in `data`.
     pub async fn serve(plugin: &str, database: &str, data: &Path) -> Self {
-        Self::start(Command::new(binary()), plugin, database, data).await
+        Self::serve_with(plugin, database, data, &[]).await
+    }
+
+    /// As [`serve`](Self::serve), with further variables in its environment.
+    pub async fn serve_with(
+        plugin: &str,
+        database: &str,
+        data: &Path,
+        env: &[(&str, &str)],
+    ) -> Self {
+        Self::start(Command::new(binary()), plugin, database, data, env).await
     }
 
     /// As [`serve`](Self::serve), but a write beyond the size that a file may have is an
@@ -56,11 +66,17 @@ impl Process {
         shell
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
             .arg(binary());
-        Self::start(shell, plugin, database, data).await
+        Self::start(shell, plugin, database, data, &[]).await
     }
 
     /// Starts the gateway with everything that its arguments do not say of it.
-    async fn start(mut command: Command, plugin: &str, database: &str, data: &Path) -> Self {
+    async fn start(
+        mut command: Command,
+        plugin: &str,
+        database: &str,
+        data: &Path,
+        env: &[(&str, &str)],
+    ) -> Self {
         let mut child = command
             .args([
                 "serve",
@@ -78,6 +94,7 @@ impl Process {
             .env("JWT_SECRET", token::SECRET)
             .env("GATEWAY_ADMIN_TOKEN", OPERATOR)
             .env("GATEWAY_LOG_FILTER", "error")
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
