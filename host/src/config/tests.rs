@@ -47,6 +47,24 @@ fn the_table_and_the_types_agree_and_every_default_is_allowed() {
 }
 
 #[test]
+fn an_inspector_is_a_file_with_types_and_limits() {
+    let config = from_env(&[
+        ("GATEWAY_INSPECTOR_MY_SCANNER_FILE", "f"),
+        ("GATEWAY_INSPECTOR_MY_SCANNER_TYPES", "image/png, text/*"),
+        ("GATEWAY_INSPECTOR_MY_SCANNER_LIMITS_MEMORY", "1GiB"),
+        ("GATEWAY_INSPECTOR_B_FILE", "f"),
+    ])
+    .unwrap();
+    assert!(config.plugins.is_empty());
+    let scanner = &config.inspectors["my-scanner"];
+    assert_eq!(scanner.limits.memory, 1 << 30);
+    assert!(scanner.sees("text/plain") && !scanner.sees("image/webp"));
+    let other = &config.inspectors["b"];
+    assert_eq!(other.limits.memory, 256 << 20);
+    assert!(other.sees("image/webp"));
+}
+
+#[test]
 fn a_plugin_may_have_a_database_or_a_schema_of_its_own() {
     let config = from_env(&[
         ("DATABASE_URL", "postgres://h/d"),
@@ -550,9 +568,14 @@ fn the_printed_defaults_are_a_configuration() {
         .collect();
     let named = uncommented
         .replace("[plugin.NAME]", "[plugin.name]\nfile = 'f'")
+        .replace("[inspector.NAME]", "[inspector.name]\nfile = 'f'")
         .replace("NAME", "name");
     let mut config = from_file(&named).unwrap();
-    let mut plain = from_env(&[("GATEWAY_PLUGIN_NAME_FILE", "f")]).unwrap();
+    let mut plain = from_env(&[
+        ("GATEWAY_PLUGIN_NAME_FILE", "f"),
+        ("GATEWAY_INSPECTOR_NAME_FILE", "f"),
+    ])
+    .unwrap();
     (config.origin, plain.origin) = (Origin::default(), Origin::default());
     assert_eq!(format!("{config:?}"), format!("{plain:?}"));
 }
