@@ -56,7 +56,8 @@ enum Cmd {
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
-    /// Build the gateway to target/release/gateway, and the chat component.
+    /// Build the gateway to target/release/gateway, the chat component, and the inspector of
+    /// pictures.
     Build,
     /// Build one component to target/plugins/NAME.wasm.
     Plugin {
@@ -123,6 +124,7 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Test { only } => test::run(&workspace, arguments.toolchain, only.as_deref()),
         Cmd::Build => {
             plugin("chat")?;
+            plugin("pictures")?;
             gateway::build(&workspace, &["gateway"])
         }
         Cmd::Plugin { name } => plugin(&name),

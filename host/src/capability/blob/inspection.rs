@@ -161,14 +161,8 @@ impl Blobs {
     /// # Errors
     /// When the database can't be used.
     pub async fn hold(&self, job: &Job, lease: Duration) -> Result<bool, Error> {
-        let sql = "UPDATE gateway_inspections SET due_at = ? \
-                   WHERE id = ? AND tries = ? AND worker = ?";
-        let params = vec![
-            from_now(lease),
-            uuid(job.id),
-            number(job.tries),
-            uuid(self.0.running.gateway),
-        ];
+        let sql = "UPDATE gateway_inspections SET due_at = ? WHERE id = ? AND tries = ?";
+        let params = vec![from_now(lease), uuid(job.id), number(job.tries)];
         Ok(self.execute(sql, params).await? > 0)
     }
 
@@ -177,7 +171,10 @@ impl Blobs {
     /// # Errors
     /// When the database can't be used; it is tried again after its lease then.
     pub async fn put_off(&self, job: &Job, pause: Duration) -> Result<(), Error> {
-        self.hold(job, pause).await.map(drop)
+        let sql = "UPDATE gateway_inspections SET due_at = ?, worker = NULL \
+                   WHERE id = ? AND tries = ?";
+        let params = vec![from_now(pause), uuid(job.id), number(job.tries)];
+        self.execute(sql, params).await.map(drop)
     }
 
     /// Ends it. Its blob is kept by others from now on, if by anybody.
