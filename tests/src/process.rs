@@ -46,7 +46,19 @@ impl Process {
 
     /// Starts a service on a database, with its data in `data`.
     pub async fn serve(plugin: &str, database: &str, data: &Path) -> Self {
-        Self::start(Command::new(binary()), plugin, database, data).await
+        Self::serve_with(plugin, database, data, &[]).await
+    }
+
+    /// As [`serve`](Self::serve), with more settings.
+    pub async fn serve_with(
+        plugin: &str,
+        database: &str,
+        data: &Path,
+        env: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new(binary());
+        command.env_clear().envs(env.iter().copied());
+        Self::start(command, plugin, database, data).await
     }
 
     /// As [`serve`](Self::serve), but a write beyond the size that a file may have is an
@@ -54,6 +66,8 @@ impl Process {
     pub async fn on_a_small_disk(plugin: &str, database: &str, data: &Path) -> Self {
         let mut shell = Command::new("sh");
         shell
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
             .arg(binary());
         Self::start(shell, plugin, database, data).await
@@ -73,7 +87,6 @@ impl Process {
             .arg(data)
             .arg("--plugin")
             .arg(format!("{plugin}={}", component(plugin).display()))
-            .env_clear()
             .env("GATEWAY_DATABASE_URL", database)
             .env("JWT_SECRET", token::SECRET)
             .env("GATEWAY_ADMIN_TOKEN", OPERATOR)
