@@ -175,7 +175,7 @@ async fn a_link_that_is_killed_is_there_or_not(database: TestDatabase) {
         }
     }
     let left = database.count("gateway_blobs").await;
-    assert_eq!(files(data.path()).len() as i64, left, "orphans");
+    assert_eq!(files(data.path()).len() as u64, left, "orphans");
     process.kill().await;
     is_whole(&database).await;
 }
