@@ -15,12 +15,14 @@ wasmtime::component::bindgen!({
         "gateway:plugin/sql.transaction": crate::capability::sql::Transaction,
         "gateway:plugin/body.incoming-body": crate::capability::body::IncomingBody,
         "gateway:plugin/body.form": crate::capability::body::Form,
-        "gateway:plugin/blob.download": crate::capability::blob::Download,
+        "gateway:plugin/download.download": crate::capability::blob::Download,
     },
 });
 
 pub use self::exports::gateway::plugin::{lifecycle, task};
-pub use self::gateway::plugin::{audit, blob, body, http, identity, log, settings, source, sql};
+pub use self::gateway::plugin::{
+    audit, blob, body, download, http, identity, log, settings, source, sql,
+};
 
 /// What a service may export beside its world: where reports on content go.
 mod reporting {

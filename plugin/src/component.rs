@@ -14,10 +14,16 @@ mod contract {
             "gateway:plugin/sql@0.1.0/cell": crate::ports::Cell,
             "gateway:plugin/sql@0.1.0/rows": crate::ports::Rows,
             "gateway:plugin/sql@0.1.0/error": crate::ports::Error,
-            "gateway:plugin/audit@0.1.0/entry": crate::ports::Entry,
             "gateway:plugin/audit@0.1.0/error": crate::ports::AuditError,
             "gateway:plugin/log@0.1.0/level": crate::ports::Level,
             "gateway:plugin/http@0.1.0/field": crate::api::Field,
+            "gateway:plugin/audit@0.1.0/ending": crate::ports::Ending,
+            "gateway:plugin/identity@0.1.0/actor": crate::ports::Actor,
+            "gateway:plugin/body@0.1.0/body-error": crate::ports::BodyError,
+            "gateway:plugin/blob@0.1.0/storing": crate::ports::Storing,
+            "gateway:plugin/blob@0.1.0/stored": crate::ports::Stored,
+            "gateway:plugin/blob@0.1.0/range": crate::ports::Range,
+            "gateway:plugin/blob@0.1.0/error": crate::ports::BlobError,
         },
     });
 }
@@ -25,13 +31,14 @@ mod contract {
 use std::sync::OnceLock;
 
 use contract::exports::gateway::plugin::{handler, lifecycle, task};
-use contract::gateway::plugin::{audit, http, identity, log, settings, source, sql};
+use contract::gateway::plugin::{audit, blob, body, http, identity, log, settings, source, sql};
 use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
 use crate::ports::{
-    Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Rows, Settings, Source, Transaction, Value,
+    Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Dialect, Download,
+    Entry, Error, Form, Identity, Incoming, Kind, Level, Log, Outcome, Part, Random, Range,
+    Recorded, Rows, Settings, Source, Stored, Storing, Transaction, Value,
 };
 use crate::{api, import};
 
@@ -71,7 +78,19 @@ impl Transaction for sql::Transaction {
     }
 
     fn audit(&mut self, entry: &Entry) -> Result<(), Error> {
-        sql::Transaction::audit(self, entry)
+        sql::Transaction::audit(self, &contract_entry(entry))
+    }
+
+    fn link(&mut self, blob: &str) -> Result<bool, Error> {
+        sql::Transaction::link(self, blob)
+    }
+
+    fn unlink(&mut self, blob: &str) -> Result<(), Error> {
+        sql::Transaction::unlink(self, blob)
+    }
+
+    fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
+        sql::Transaction::end_downloads(self, tag)
     }
 
     fn commit(self) -> Result<(), Error> {
@@ -96,13 +115,116 @@ impl Source for Host {
 
 impl Audit for Host {
     fn record(&self, entry: &Entry) -> Result<(), AuditError> {
-        audit::record(entry)
+        audit::record(&contract_entry(entry))
+    }
+
+    fn history(
+        &self,
+        tenant: Option<&str>,
+        entity: &str,
+        entity_id: &str,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, AuditError> {
+        let entries = audit::history(tenant, entity, entity_id, before, limit)?;
+        Ok(entries.into_iter().map(recorded).collect())
+    }
+}
+
+impl Incoming for body::IncomingBody {
+    type Form = body::Form;
+
+    fn of(bytes: &[u8]) -> Self {
+        Self::of(bytes)
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        Self::content_length(self)
+    }
+
+    fn read(&mut self, max: u32) -> Result<Vec<u8>, BodyError> {
+        Self::read(self, max)
+    }
+
+    fn peek(&mut self, max: u32) -> Result<Vec<u8>, BodyError> {
+        Self::peek(self, max)
+    }
+
+    fn form(self, content_type: &str) -> Result<body::Form, BodyError> {
+        Self::form(self, content_type)
+    }
+}
+
+impl Form for body::Form {
+    type Body = body::IncomingBody;
+
+    fn next(&mut self) -> Result<Option<Part<body::IncomingBody>>, BodyError> {
+        let part = Self::next(self)?;
+        Ok(part.map(|part| Part {
+            name: part.name,
+            file_name: part.file_name,
+            content_type: part.content_type,
+            body: part.body,
+        }))
+    }
+}
+
+impl Blobs for Host {
+    type Body = body::IncomingBody;
+    type Download = blob::Download;
+
+    fn put(&self, body: Self::Body, how: &Storing) -> Result<Stored, BlobError> {
+        blob::put(body, how)
+    }
+
+    fn begin_upload(&self, how: &Storing) -> Result<String, BlobError> {
+        blob::begin(how)
+    }
+
+    fn offset(&self, upload: &str) -> Result<u64, BlobError> {
+        blob::offset(upload)
+    }
+
+    fn append(&self, upload: &str, offset: u64, body: Self::Body) -> Result<u64, BlobError> {
+        blob::append(upload, offset, body)
+    }
+
+    fn finish(&self, upload: &str) -> Result<Stored, BlobError> {
+        blob::finish(upload)
+    }
+
+    fn cancel(&self, upload: &str) -> Result<(), BlobError> {
+        blob::cancel(upload)
+    }
+
+    fn read_blob(&self, id: &str, offset: u64, length: u32) -> Result<Vec<u8>, BlobError> {
+        blob::read(id, offset, length)
+    }
+
+    fn open(
+        &self,
+        id: &str,
+        part: Option<Range>,
+        entry: &Entry,
+        tags: &[String],
+    ) -> Result<Self::Download, BlobError> {
+        blob::open(id, part, &contract_entry(entry), tags)
+    }
+}
+
+impl Download for blob::Download {
+    fn redirect(&self) -> Option<String> {
+        Self::redirect(self)
     }
 }
 
 impl Identity for Host {
     fn claims(&self) -> Option<String> {
         identity::claims()
+    }
+
+    fn act_for(&self, actor: &Actor) -> bool {
+        identity::act_for(actor)
     }
 }
 
@@ -136,14 +258,14 @@ struct Chat;
 
 impl handler::Guest for Chat {
     fn handle(request: http::Request) -> http::Response {
-        let body = match request.body {
-            http::RequestBody::Empty => api::Body::Empty,
-            http::RequestBody::Bytes(bytes) => api::Body::Bytes(bytes),
-            http::RequestBody::Stream(_) => api::Body::TooLarge,
+        let (body, stream) = match request.body {
+            http::RequestBody::Empty => (api::Body::Empty, None),
+            http::RequestBody::Bytes(bytes) => (api::Body::Bytes(bytes), None),
+            http::RequestBody::Stream(stream) => (api::Body::Long, Some(stream)),
         };
-        let response = api::handle(
+        let api::Answer { response, download } = api::handle(
             &Host,
-            *LIMITS.get_or_init(|| api::Limits::read(&Host)),
+            LIMITS.get_or_init(|| api::Limits::read(&Host)),
             api::Request {
                 method: request.method,
                 path: request.path,
@@ -151,13 +273,15 @@ impl handler::Guest for Chat {
                 headers: request.headers,
                 body,
             },
+            stream,
         );
         http::Response {
             status: response.status,
             headers: response.headers,
-            body: match response.body {
-                api::ResponseBody::Empty => http::ResponseBody::Empty,
-                api::ResponseBody::Bytes(bytes) => http::ResponseBody::Bytes(bytes),
+            body: match (download, response.body) {
+                (Some(download), _) => http::ResponseBody::Blob(download),
+                (None, api::ResponseBody::Empty) => http::ResponseBody::Empty,
+                (None, api::ResponseBody::Bytes(bytes)) => http::ResponseBody::Bytes(bytes),
             },
         }
     }
@@ -185,6 +309,42 @@ impl lifecycle::Guest for Chat {
                 status: it.status,
             })
             .collect()
+    }
+}
+
+/// The bindings read an enum out of a list by a function of its own, which ours has not.
+fn contract_entry(entry: &Entry) -> audit::Entry {
+    audit::Entry {
+        action: entry.action.clone(),
+        entity: entry.entity.clone(),
+        entity_id: entry.entity_id.clone(),
+        outcome: match entry.outcome {
+            Outcome::Allowed => audit::Outcome::Allowed,
+            Outcome::Denied => audit::Outcome::Denied,
+            Outcome::Failed => audit::Outcome::Failed,
+        },
+        details: entry.details.clone(),
+    }
+}
+
+fn recorded(entry: audit::Recorded) -> Recorded {
+    Recorded {
+        at: entry.at,
+        actor: entry.actor,
+        via: entry.via,
+        address: entry.address,
+        agent: entry.agent,
+        request: entry.request,
+        version: entry.version,
+        action: entry.action,
+        outcome: match entry.outcome {
+            audit::Outcome::Allowed => Outcome::Allowed,
+            audit::Outcome::Denied => Outcome::Denied,
+            audit::Outcome::Failed => Outcome::Failed,
+        },
+        details: entry.details,
+        ending: entry.ending,
+        place: entry.place,
     }
 }
 

@@ -49,14 +49,16 @@ impl Process {
         Self::serve_with(plugin, database, data, &[]).await
     }
 
-    /// As [`serve`](Self::serve), with further variables in its environment.
+    /// As [`serve`](Self::serve), with more settings.
     pub async fn serve_with(
         plugin: &str,
         database: &str,
         data: &Path,
         env: &[(&str, &str)],
     ) -> Self {
-        Self::start(Command::new(binary()), plugin, database, data, env).await
+        let mut command = Command::new(binary());
+        command.env_clear().envs(env.iter().copied());
+        Self::start(command, plugin, database, data).await
     }
 
     /// As [`serve`](Self::serve), but a write beyond the size that a file may have is an
@@ -64,19 +66,15 @@ impl Process {
     pub async fn on_a_small_disk(plugin: &str, database: &str, data: &Path) -> Self {
         let mut shell = Command::new("sh");
         shell
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
             .arg(binary());
-        Self::start(shell, plugin, database, data, &[]).await
+        Self::start(shell, plugin, database, data).await
     }
 
     /// Starts the gateway with everything that its arguments do not say of it.
-    async fn start(
-        mut command: Command,
-        plugin: &str,
-        database: &str,
-        data: &Path,
-        env: &[(&str, &str)],
-    ) -> Self {
+    async fn start(mut command: Command, plugin: &str, database: &str, data: &Path) -> Self {
         let mut child = command
             .args([
                 "serve",
@@ -89,12 +87,10 @@ impl Process {
             .arg(data)
             .arg("--plugin")
             .arg(format!("{plugin}={}", component(plugin).display()))
-            .env_clear()
             .env("GATEWAY_DATABASE_URL", database)
             .env("JWT_SECRET", token::SECRET)
             .env("GATEWAY_ADMIN_TOKEN", OPERATOR)
             .env("GATEWAY_LOG_FILTER", "error")
-            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -9,6 +9,7 @@ mod gateway;
 mod plugin;
 mod process;
 mod progress;
+mod python;
 mod rules;
 mod run;
 mod schemathesis;
@@ -151,6 +152,11 @@ fn command(arguments: Arguments) -> Result<()> {
                 "export {}='{}'",
                 chromium::CHROMIUM,
                 chromium::find()?.display()
+            );
+            println!(
+                "export {}='{}'",
+                python::TUS,
+                python::tus(&workspace)?.display()
             );
             eprintln!("Ctrl-C stops them.");
             loop {

@@ -13,10 +13,11 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::cargo::Workspace;
+use crate::gateway;
 use crate::process::{self, Running};
-use crate::progress::{heading, note, silently};
+use crate::progress::heading;
+use crate::python::Package;
 use crate::run::READY;
-use crate::{debian, gateway};
 
 /// Another version makes other requests: findings are to come from changes of ours.
 const VERSION: &str = "4.32.5";
@@ -153,34 +154,10 @@ fn token(workspace: &Workspace, home: &Path) -> Result<String> {
 
 /// The program, from PyPI into a folder of its own below `target`.
 fn install(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = workspace.target.join("schemathesis").join(VERSION);
-    let program = folder.join("bin/schemathesis");
-    if process::succeeds(Command::new(&program).arg("--version")) {
-        note(&format!("taking {}", process::shown(&program)));
-        return Ok(program);
-    }
-    let venv = || {
-        process::output(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&folder),
-        )
+    let package = Package {
+        name: "schemathesis",
+        version: VERSION,
+        proof: &["bin/schemathesis", "--version"],
     };
-    if venv().is_err() {
-        if !debian::can_install() {
-            bail!("schemathesis needs Python with venv: install the package python3-venv");
-        }
-        debian::install(&["python3-venv"])?;
-        venv()?;
-    }
-    let package = format!("schemathesis=={VERSION}");
-    silently(&format!("pip install {package}"), || {
-        process::output(
-            Command::new(folder.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .arg(&package),
-        )
-    })
-    .with_context(|| format!("{package} could not be installed from PyPI"))?;
-    Ok(program)
+    Ok(package.install(workspace)?.join("bin/schemathesis"))
 }

@@ -12,7 +12,7 @@ use crate::process::{self, Running};
 use crate::progress::{duration, heading};
 use crate::services::Services;
 use crate::toolchain::{Choice, Toolchain};
-use crate::{chromium, gateway, plugin, rules, schemathesis};
+use crate::{chromium, gateway, plugin, python, rules, schemathesis};
 
 /// The components that the tests load.
 const GUESTS: [&str; 5] = ["chat", "misfit", "notes", "pictures", "scanner"];
@@ -79,12 +79,14 @@ fn rustdoc(mut cargo: Command, packages: &[&str]) -> Command {
 fn tests(workspace: &Workspace, only: Option<&str>, results: &mut Vec<String>) -> Result<()> {
     let services = Services::start(workspace)?;
     let browser = chromium::find()?;
+    let tus = python::tus(workspace)?;
     let mut outcome = Ok(());
     for arguments in selections(workspace, only) {
         let mut cargo = workspace.cargo();
         cargo.args(["test", "--release", "--no-fail-fast"]);
         cargo.args(arguments).envs(services.urls());
         cargo.env(chromium::CHROMIUM, &browser);
+        cargo.env(python::TUS, &tus);
         outcome = outcome.and(cargo_test(&mut cargo, results));
     }
     if only.is_some() && !results.iter().any(|result| ran_any(result)) {

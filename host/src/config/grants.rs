@@ -10,8 +10,9 @@ pub const GRANTS: &[&str] = &[
     "audit", "blob", "clocks", "identity", "log", "random", "settings", "source", "sql",
 ];
 
-/// What every plugin needs to be asked anything. It leads to nothing but the request.
-const ALWAYS: &[&str] = &["body", "http", "io"];
+/// What every plugin needs to be asked anything. It leads to nothing but the request:
+/// a download is made by `blob` only.
+const ALWAYS: &[&str] = &["body", "download", "http", "io"];
 
 /// The capabilities that one plugin may import; all of them unless the operator says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

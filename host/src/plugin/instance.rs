@@ -347,12 +347,8 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         claims: state.claims.as_deref(),
         stamp: &mut state.stamp,
     })?;
-    contract::blob::add_to_linker::<State, blob::Capability>(l, |state| blob::View {
-        blobs: state.blobs.as_ref(),
-        table: &mut state.table,
-        stamp: &state.stamp,
-        excuse: &state.excuse,
-    })?;
+    contract::blob::add_to_linker::<State, blob::Capability>(l, State::blobs)?;
+    contract::download::add_to_linker::<State, blob::Capability>(l, State::blobs)?;
     contract::settings::add_to_linker::<State, settings::Capability>(l, |state| settings::View {
         settings: &state.settings,
     })?;
@@ -422,6 +418,15 @@ impl State {
         WasiClocksCtxView {
             ctx: &mut self.clocks,
             table: &mut self.table,
+        }
+    }
+
+    fn blobs(&mut self) -> blob::View<'_> {
+        blob::View {
+            blobs: self.blobs.as_ref(),
+            table: &mut self.table,
+            stamp: &self.stamp,
+            excuse: &self.excuse,
         }
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn drafts(
     drafts.collect()
 }
 
-fn value(request: &Request) -> Result<Value, Failure> {
+/// The body as JSON.
+pub(super) fn value(request: &Request) -> Result<Value, Failure> {
     let bytes = match &request.body {
         Body::Empty => return Err(Failure::NoBody),
         Body::Bytes(bytes) if bytes.is_empty() => return Err(Failure::NoBody),
@@ -59,7 +60,7 @@ fn value(request: &Request) -> Result<Value, Failure> {
             }
             match body {
                 Body::Bytes(bytes) => bytes,
-                Body::Empty | Body::TooLarge => return Err(Failure::BodyTooLarge),
+                Body::Empty | Body::Long => return Err(Failure::BodyTooLarge),
             }
         }
     };

@@ -39,6 +39,12 @@ pub(super) fn read(response: Response, if_none_match: Option<&str>) -> Response 
     response
 }
 
+/// Whether the client has what a strong tag stands for.
+pub(super) fn is_known(request: &Request, tag: &str) -> bool {
+    let known = request.list("if-none-match");
+    known.is_some_and(|known| Tags::parse(&known).is_some_and(|tags| tags.name_weakly(tag)))
+}
+
 /// What a thing has to be like to be changed.
 #[derive(Debug)]
 pub(super) struct Precondition(Vec<String>);

@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::attachment::{Refusal as AttachmentRefusal, of_store};
 use super::http::{Field, Response};
 use crate::domain::draft::Invalid;
 use crate::domain::filter::Refusal;
 use crate::domain::model::{CHANNEL_ID, MESSAGE, Model, PARENT_MESSAGE_ID, Property};
 use crate::domain::violation::{Violation, pointer, shortened};
-use crate::ports::{self, AuditError, Entry, Level, Outcome, Ports};
+use crate::ports::{self, AuditError, BlobError, Entry, Level, Outcome, Ports};
 
 /// Why a request gets no other answer.
 #[derive(Debug)]
@@ -51,7 +52,10 @@ pub(super) enum Failure {
     Duplicate,
     /// The rows are too much for one answer.
     ResultTooLarge,
+    /// What goes wrong with attachments alone.
+    Attachment(AttachmentRefusal),
     Database(ports::Error),
+    Blob(BlobError),
     AuditUnavailable,
     /// A mistake of ours.
     Internal,
@@ -80,7 +84,8 @@ impl Failure {
     pub(super) fn specimens() -> Vec<Self> {
         let message = MESSAGE.plural;
         let violation = || Violation::required("", CHANNEL_ID.name);
-        vec![
+        let attachments = AttachmentRefusal::specimens().into_iter();
+        let mut all = vec![
             Self::Unauthenticated,
             Self::Forbidden,
             Self::NoBody,
@@ -113,7 +118,9 @@ impl Failure {
             Self::Database(ports::Error::Unavailable),
             Self::Database(ports::Error::Timeout),
             Self::Internal,
-        ]
+        ];
+        all.extend(attachments.map(Self::Attachment));
+        all
     }
 
     /// The status and the JSON of the answer, and nothing logged.
@@ -130,6 +137,9 @@ impl Failure {
                 cause @ (ports::Error::ForeignKeyViolation(_)
                 | ports::Error::NotNullViolation(_)
                 | ports::Error::CheckViolation(_)),
+            ) => ports.log(Level::Error, &cause.to_string()),
+            Self::Blob(
+                cause @ (BlobError::NoSuchBlob | BlobError::Invalid(_) | BlobError::Other),
             ) => ports.log(Level::Error, &cause.to_string()),
             Self::AuditUnavailable => {
                 ports.log(Level::Error, "the audit record could not be written");
@@ -150,7 +160,11 @@ impl Failure {
                 }
                 headers.push(Field::new("allow", allow));
             }
-            _ if answer.status == 503 => headers.push(Field::new("retry-after", "1")),
+            Self::Attachment(AttachmentRefusal::Range(size)) => {
+                let range = format!("bytes */{size}");
+                headers.push(Field::new("content-range", range));
+            }
+            _ if matches!(answer.status, 429 | 503) => headers.push(Field::new("retry-after", "1")),
             _ => {}
         }
         response
@@ -249,7 +263,12 @@ impl Failure {
                 "Unique constraint violation error !",
             ),
             Self::ResultTooLarge => result_too_large(),
+            Self::Attachment(refusal) => {
+                let (status, name, code, message) = refusal.answer();
+                row(status, name, Some(code), message)
+            }
             Self::Database(cause) => database(cause),
+            Self::Blob(cause) => blob(cause),
             Self::AuditUnavailable => unavailable(),
             Self::Internal => internal(),
         }
@@ -341,6 +360,28 @@ fn database(cause: &ports::Error) -> Answer {
     }
 }
 
+/// What the store says stays in the log. What is no upload any more, or never was one, isn't
+/// there.
+fn blob(cause: &BlobError) -> Answer {
+    if let Some(refusal) = of_store(cause) {
+        let (status, name, code, message) = refusal.answer();
+        return row(status, name, Some(code), message);
+    }
+    match cause {
+        BlobError::NoSuchBlob => Failure::NotFound.answer(),
+        BlobError::TooLarge(_) => Failure::BodyTooLarge.answer(),
+        BlobError::Busy | BlobError::Unavailable => unavailable(),
+        // The client's own length is checked before.
+        BlobError::Invalid(_) => row(
+            400,
+            "BadRequestError",
+            Some("MALFORMED"),
+            "The content can't be read",
+        ),
+        _ => internal(),
+    }
+}
+
 fn refused(refusal: &Refusal) -> Answer {
     let invalid = |parameter: &str| {
         let message = format!("Invalid data for parameter \"{parameter}\".");
@@ -405,6 +446,18 @@ impl From<ports::Error> for Failure {
     }
 }
 
+impl From<BlobError> for Failure {
+    fn from(cause: BlobError) -> Self {
+        Self::Blob(cause)
+    }
+}
+
+impl From<AttachmentRefusal> for Failure {
+    fn from(refusal: AttachmentRefusal) -> Self {
+        Self::Attachment(refusal)
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Filter(refusal)
@@ -428,9 +481,13 @@ pub(super) fn deny(
         outcome: Outcome::Denied,
         details: None,
     };
-    match ports.record(&entry) {
-        Ok(()) => Ok(()),
-        Err(AuditError::Unavailable) => Err(Failure::AuditUnavailable),
-        Err(AuditError::Invalid(_)) => Err(Failure::Internal),
+    ports.record(&entry).map_err(|cause| audit_failure(&cause))
+}
+
+/// What is not on record does not happen.
+pub(super) fn audit_failure(cause: &AuditError) -> Failure {
+    match cause {
+        AuditError::Unavailable => Failure::AuditUnavailable,
+        AuditError::Invalid(_) => Failure::Internal,
     }
 }

@@ -1,4 +1,5 @@
-//! One exchange, as `wit/http.wit` has it, but for the stream of a large body.
+//! One exchange, as `wit/http.wit` has it. What streams is beside it: a body that is not
+//! read yet, and content that the host sends.
 
 /// A header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub enum Body {
     Empty,
     /// All of it.
     Bytes(Vec<u8>),
-    /// More than fits a message; not read.
-    TooLarge,
+    /// More than fits a message, and not read yet.
+    Long,
 }
 
 /// A request.
@@ -67,7 +68,25 @@ pub enum ResponseBody {
     Bytes(Vec<u8>),
 }
 
-/// An answer.
+/// An answer, and the content that is its body, if it is one that the host streams.
+#[derive(Debug)]
+pub struct Answer<D> {
+    /// Its own body is empty where there is a download.
+    pub response: Response,
+    /// See [`crate::ports::Download`].
+    pub download: Option<D>,
+}
+
+impl<D> From<Response> for Answer<D> {
+    fn from(response: Response) -> Self {
+        Self {
+            response,
+            download: None,
+        }
+    }
+}
+
+/// An answer without what streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// From 200 to 599.

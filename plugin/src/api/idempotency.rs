@@ -67,7 +67,7 @@ fn fingerprint(request: &Request) -> Vec<u8> {
     let query = request.query.as_deref().unwrap_or_default();
     let body = match &request.body {
         Body::Bytes(bytes) => bytes.as_slice(),
-        Body::Empty | Body::TooLarge => &[],
+        Body::Empty | Body::Long => &[],
     };
     let parts = [
         request.method.as_bytes(),

@@ -1,7 +1,8 @@
-//! How many rows a page has, as the operator says.
+//! What the operator may set: how many rows a page has, and how much may be attached.
 
 use std::ops::RangeInclusive;
 
+use crate::domain::attachment::{Quotas, Types};
 use crate::ports::{Level, Ports};
 
 /// The rows of a page when neither the filter nor the operator says.
@@ -14,11 +15,54 @@ const MAX_SETTING: &str = "page-limit-max";
 /// What the operator may make of the largest page, in rows.
 const MAX_RANGE: RangeInclusive<i64> = 1..=10_000;
 
-/// The rows of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+const GIB: i64 = 1 << 30;
+const TIB: i64 = 1 << 40;
+const PIB: i64 = 1 << 50;
+const DAY: i64 = 24 * 60 * 60;
+
+/// What holds for all requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub(super) default: i64,
     pub(super) max: i64,
+    pub(super) attachments: Attachments,
+}
+
+/// What holds for attachments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attachments {
+    /// Bytes of one.
+    pub(super) bytes: i64,
+    pub(super) types: Types,
+    pub(super) quotas: Quotas,
+    /// Those that one user has announced and not sent.
+    pub(super) pending: i64,
+    /// Those of one message.
+    pub(super) per_message: usize,
+    /// The longest life of a link, in seconds.
+    pub(super) link_seconds: i64,
+    /// How long what is in no message is kept, in seconds.
+    pub(super) unsent_seconds: i64,
+}
+
+/// The most that a message takes, whatever the operator says.
+pub(super) const MAX_PER_MESSAGE: usize = 100;
+
+impl Default for Attachments {
+    fn default() -> Self {
+        Self {
+            bytes: 5 * GIB,
+            types: Types::default(),
+            quotas: Quotas {
+                user: 50 * GIB,
+                tenant: 5 * TIB,
+            },
+            pending: 100,
+            per_message: 20,
+            link_seconds: DAY,
+            unsent_seconds: DAY,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -26,20 +70,50 @@ impl Default for Limits {
         Self {
             default: DEFAULT_LIMIT,
             max: MAX_LIMIT,
+            attachments: Attachments::default(),
         }
     }
 }
 
 impl Limits {
-    /// Reads the settings `page-limit-max` and `page-limit-default`. One that makes no
-    /// sense is logged as an error and left out: a page of the usual size is better than
-    /// no service.
+    /// Reads the settings. One that makes no sense is logged as an error and left out: the
+    /// usual limit is better than no service.
     pub fn read(ports: &impl Ports) -> Self {
         let max = setting(ports, MAX_SETTING, MAX_RANGE).unwrap_or(MAX_LIMIT);
         let default = setting(ports, DEFAULT_SETTING, 1..=max);
         Self {
             default: default.unwrap_or_else(|| DEFAULT_LIMIT.min(max)),
             max,
+            attachments: Attachments::read(ports),
+        }
+    }
+}
+
+impl Attachments {
+    fn read(ports: &impl Ports) -> Self {
+        let usual = Self::default();
+        let number = |name, range, usual| setting(ports, name, range).unwrap_or(usual);
+        let list = |name| ports.setting(name).unwrap_or_default();
+        let per_message = number(
+            "attachments-per-message",
+            0..=MAX_PER_MESSAGE as i64,
+            usual.per_message as i64,
+        );
+        Self {
+            bytes: number("attachment-max-bytes", 1..=5 * TIB, usual.bytes),
+            types: Types::new(&list("attachment-types"), &list("attachment-types-denied")),
+            quotas: Quotas {
+                user: number("attachment-quota-user", 1..=PIB, usual.quotas.user),
+                tenant: number("attachment-quota-tenant", 1..=PIB, usual.quotas.tenant),
+            },
+            pending: number("attachments-pending", 1..=10_000, usual.pending),
+            per_message: usize::try_from(per_message).unwrap_or(usual.per_message),
+            link_seconds: number("attachment-link-seconds", 1..=30 * DAY, usual.link_seconds),
+            unsent_seconds: number(
+                "attachment-unsent-seconds",
+                60..=365 * DAY,
+                usual.unsent_seconds,
+            ),
         }
     }
 }

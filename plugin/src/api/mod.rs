@@ -1,5 +1,6 @@
 //! Requests in, answers out.
 
+mod attachment;
 mod body;
 mod conditional;
 mod cursor;
@@ -16,19 +17,27 @@ mod resource;
 mod route;
 mod smoke;
 
-pub use http::{Body, Field, Request, Response, ResponseBody};
+pub use http::{Answer, Body, Field, Request, Response, ResponseBody};
 pub use limits::Limits;
 pub use smoke::{Smoke, smoke};
 
 use crate::ports::Ports;
 
-/// Answers a request.
-pub fn handle<P: Ports>(ports: &P, limits: Limits, request: Request) -> Response {
-    route::dispatch(ports, limits, request)
+/// Answers a request. `stream` is its body where that is [`Body::Long`].
+pub fn handle<P: Ports>(
+    ports: &P,
+    limits: &Limits,
+    request: Request,
+    stream: Option<P::Body>,
+) -> Answer<P::Download> {
+    route::dispatch(ports, limits, request, stream)
 }
 
 /// Method and path of every operation, for the test that no operation is without a test.
 #[doc(hidden)]
 pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
-    operation::OPERATIONS.iter().map(|it| (it.method, it.path))
+    let attachments = attachment::OPERATIONS.iter();
+    let attachments = attachments.map(|it| (it.method, it.path));
+    let others = operation::OPERATIONS.iter().map(|it| (it.method, it.path));
+    others.chain(attachments)
 }

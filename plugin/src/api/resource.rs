@@ -11,12 +11,13 @@ use super::idempotency;
 use super::json;
 use super::operation::Action;
 use super::route::Context;
-use crate::domain::draft::{Changes, Draft, Shape};
+use crate::domain::draft::{ATTACHMENTS, Changes, Draft, Invalid, Shape};
 use crate::domain::filter::{Blank, Condition, Filter, Literal, Scope, where_from_query};
 use crate::domain::model::{
     CHANNEL_ID, Entity, FILE_MESSAGE_ID, MESSAGE, MESSAGE_ID, Model, PARENT_MESSAGE_ID, Property,
 };
 use crate::domain::time;
+use crate::domain::violation::{Violation, pointer};
 use crate::ports::{Ports, ValueRef};
 use crate::store::{self, BulkChanged, Changed, Guard, NotDone, Page, Refused, Stamp};
 
@@ -73,7 +74,7 @@ pub(super) fn link(model: &Model) -> &'static Property {
 }
 
 /// None for an id that no message can have.
-fn above<P>(context: &Context<'_, P>) -> Option<Above> {
+fn above<P: Ports>(context: &Context<'_, P>) -> Option<Above> {
     Uuid::try_parse(&context.id).ok().map(|id| Above {
         property: link(context.model),
         id,
@@ -87,6 +88,7 @@ fn create<P: Ports>(
 ) -> Result<Response, Failure> {
     let Context {
         ports,
+        limits,
         caller,
         request,
         model,
@@ -94,6 +96,10 @@ fn create<P: Ports>(
     } = context;
     let key = idempotency::key(&request, ports.now())?;
     let mut draft = body::draft(&request, model, shape)?;
+    let most = limits.attachments.per_message;
+    if draft.attachments.len() > most {
+        return Err(about_attachments(|path| Violation::too_many(path, most)));
+    }
     if let Some(Above { property, id }) = above {
         if draft.uuid(property).is_some_and(|it| it != id) {
             return Err(Failure::Fixed(property));
@@ -177,7 +183,13 @@ fn refusal(ports: &impl Ports, model: &'static Model, draft: &Draft, refused: Re
         }
         Refused::Fixed(property) => Failure::Fixed(property),
         Refused::Duplicate => Failure::Duplicate,
+        Refused::Unsendable => about_attachments(Violation::unsendable),
     }
+}
+
+fn about_attachments(complaint: impl FnOnce(String) -> Violation) -> Failure {
+    let violation = complaint(pointer("", ATTACHMENTS));
+    Failure::Body(Invalid::Schema(vec![violation]))
 }
 
 fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<Response, Failure> {
@@ -207,7 +219,7 @@ fn list<P: Ports>(context: Context<'_, P>, above: Option<Condition>) -> Result<R
 }
 
 /// An empty page, for those whose filter and cursor make sense.
-fn nothing<P>(context: Context<'_, P>) -> Result<Response, Failure> {
+fn nothing<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     let query = context.request.query.as_deref();
     let filter = Filter::from_query(context.model, query, Scope::Many, context.limits.max)?;
     cursor::read(query, &filter)?;
@@ -397,7 +409,7 @@ fn stays_below(changes: &mut Changes, Above { property, id }: Above) -> Result<(
 }
 
 /// A count of nothing, for those whose request makes sense.
-fn change_nothing<P>(context: Context<'_, P>) -> Result<Response, Failure> {
+fn change_nothing<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     where_from_query(
         context.model,
         context.request.query.as_deref(),

@@ -2,61 +2,82 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::conditional;
 use super::error::Failure;
-use super::http::{Field, Request, Response};
+use super::http::{Answer, Field, Request};
 use super::limits::Limits;
 use super::operation::{OPERATIONS, Operation};
-use super::public;
-use super::resource;
-use crate::domain::caller::Caller;
-use crate::domain::model::Model;
+use super::{attachment, conditional, public, resource};
+use crate::domain::caller::{Caller, Permission};
+use crate::domain::model::{FILE, Model};
 use crate::ports::Ports;
 
 /// What an operation works with: the caller is known, and has the permission.
-pub(super) struct Context<'a, P> {
+pub(super) struct Context<'a, P: Ports> {
     pub(super) ports: &'a P,
-    pub(super) limits: Limits,
+    pub(super) limits: &'a Limits,
     pub(super) caller: Caller,
     pub(super) request: Request,
+    /// The body, where it is not there yet.
+    pub(super) stream: Option<P::Body>,
     pub(super) model: &'static Model,
     /// The `{id}` of the path, decoded; empty where there is none.
     pub(super) id: String,
 }
 
-pub(super) fn dispatch<P: Ports>(ports: &P, limits: Limits, request: Request) -> Response {
+pub(super) fn dispatch<P: Ports>(
+    ports: &P,
+    limits: &Limits,
+    request: Request,
+    stream: Option<P::Body>,
+) -> Answer<P::Download> {
     let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
+    let is_tus = attachment::is_tus(&request.path);
     let known = request.list("if-none-match").filter(|_| is_read);
     let mut route = None;
-    let response =
-        run(ports, limits, request, &mut route).unwrap_or_else(|failure| failure.respond(ports));
+    let Answer { response, download } = run(ports, limits, request, stream, &mut route)
+        .unwrap_or_else(|failure| failure.respond(ports).into());
     let mut response = match is_read {
         true => conditional::read(response, known.as_deref()),
         false => response,
     };
+    if is_tus {
+        attachment::seal_tus(&mut response);
+    }
     // The host counts by it, and keeps it for itself.
     let named = route.map(|route| Field::new("x-route", route));
     response.headers.extend(named);
-    response
+    Answer { response, download }
 }
 
 /// First the operation, then who asks, then whether they may; what they ask is read last,
 /// so that strangers learn nothing about it.
 fn run<P: Ports>(
     ports: &P,
-    limits: Limits,
+    limits: &Limits,
     request: Request,
+    stream: Option<P::Body>,
     route: &mut Option<&'static str>,
-) -> Result<Response, Failure> {
+) -> Result<Answer<P::Download>, Failure> {
     if let Some((path, page)) = public::find(&request.path) {
         *route = Some(path);
-        return public::answer(&request, page);
+        return public::answer(&request, page).map(Answer::from);
+    }
+    if let Some(secret) = matched(attachment::LINK, &request.path) {
+        *route = Some(attachment::LINK);
+        return match request.method.as_str() {
+            "GET" | "HEAD" => attachment::follow(ports, &request, secret),
+            _ => Err(Failure::MethodNotAllowed(vec!["GET"])),
+        };
+    }
+    if request.method == "OPTIONS" && attachment::is_tus(&request.path) {
+        *route = Some(attachment::UPLOADS);
+        return Ok(attachment::tus_options(limits).into());
     }
     let (operation, id) = find(&request)?;
-    *route = Some(operation.path);
+    *route = Some(operation.path());
     let claims = ports.claims().ok_or(Failure::Unauthenticated)?;
     let caller = Caller::from_claims(&claims).ok_or(Failure::Unauthenticated)?;
-    if !caller.may(operation.permission) {
+    if !caller.may(operation.permission()) {
         return Err(Failure::Forbidden);
     }
     let context = Context {
@@ -64,32 +85,79 @@ fn run<P: Ports>(
         limits,
         caller,
         request,
-        model: operation.model,
+        stream,
+        model: operation.model(),
         id,
     };
-    resource::run(context, operation.action)
+    match operation {
+        Known::Model(operation) => resource::run(context, operation.action).map(Answer::from),
+        Known::Attachment(operation) => attachment::run(context, operation.action),
+    }
 }
 
-fn find(request: &Request) -> Result<(&'static Operation, String), Failure> {
-    let method = match request.method.as_str() {
-        "HEAD" => "GET",
-        method => method,
-    };
+/// An operation of one of the two tables.
+#[derive(Clone, Copy)]
+enum Known {
+    Model(&'static Operation),
+    Attachment(&'static attachment::Operation),
+}
+
+impl Known {
+    fn all() -> impl Iterator<Item = Self> {
+        let attachments = attachment::OPERATIONS.iter().map(Self::Attachment);
+        OPERATIONS.iter().map(Self::Model).chain(attachments)
+    }
+
+    fn method(self) -> &'static str {
+        match self {
+            Self::Model(it) => it.method,
+            Self::Attachment(it) => it.method,
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Model(it) => it.path,
+            Self::Attachment(it) => it.path,
+        }
+    }
+
+    fn permission(self) -> Permission {
+        match self {
+            Self::Model(it) => it.permission,
+            Self::Attachment(it) => it.permission,
+        }
+    }
+
+    fn model(self) -> &'static Model {
+        match self {
+            Self::Model(it) => it.model,
+            Self::Attachment(_) => &FILE,
+        }
+    }
+
+    /// A HEAD is answered like a GET where it is no method of its own.
+    fn takes(self, method: &str) -> bool {
+        self.method() == method || (method == "HEAD" && self.method() == "GET")
+    }
+}
+
+fn find(request: &Request) -> Result<(Known, String), Failure> {
     // What has a path of its own is no `{id}`, whatever the method.
-    let is_fixed = OPERATIONS.iter().any(|it| it.path == request.path);
+    let is_fixed = Known::all().any(|it| it.path() == request.path);
     let mut allowed = Vec::new();
-    for operation in &OPERATIONS {
-        if is_fixed && operation.path != request.path {
+    for operation in Known::all() {
+        if is_fixed && operation.path() != request.path {
             continue;
         }
-        let Some(id) = matched(operation.path, &request.path) else {
+        let Some(id) = matched(operation.path(), &request.path) else {
             continue;
         };
-        if operation.method == method {
+        if operation.takes(&request.method) {
             let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
             return Ok((operation, id));
         }
-        allowed.push(operation.method);
+        allowed.push(operation.method());
     }
     match allowed.is_empty() {
         true => Err(Failure::NoSuchRoute),

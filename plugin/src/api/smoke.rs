@@ -14,7 +14,7 @@ pub struct Smoke {
 /// A user of a tenant that is nobody's. There is nothing that it may see, so that what is
 /// asked costs the same whatever the tables hold.
 const NOBODY: Option<&str> = Some(
-    r#"{"userTenantId":"smoke-test","tenantId":"smoke-test","permissions":["ViewMessage","1","2","3","4","ViewMessageRecipient","ViewAttachedFiles"]}"#,
+    r#"{"userTenantId":"smoke-test","tenantId":"smoke-test","permissions":["ViewMessage","1","2","3","4","ViewMessageRecipient","ViewAttachmentFile"]}"#,
 );
 
 /// What a version must answer: its document, a refusal, and a statement of each kind that
@@ -38,6 +38,11 @@ pub fn smoke() -> Vec<Smoke> {
         get("/messages/count", NOBODY, 200),
         get(
             "/messages/00000000-0000-7000-8000-000000000000",
+            NOBODY,
+            404,
+        ),
+        get(
+            "/attachments/00000000-0000-7000-8000-000000000000",
             NOBODY,
             404,
         ),

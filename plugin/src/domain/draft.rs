@@ -15,6 +15,10 @@ const MAX_VIOLATIONS: usize = 20;
 pub(crate) const MAX_RECIPIENTS: usize = 100;
 /// What a message may be given besides its properties: ids of users.
 pub(crate) const RECIPIENTS: &str = "recipients";
+/// Attachments that are sent with a message, at most.
+pub(crate) const MAX_ATTACHMENTS: usize = 100;
+/// What else a message may be given: ids of attachments.
+pub(crate) const ATTACHMENTS: &str = "attachmentIds";
 
 /// Which of the schemas of a model a body follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,7 @@ pub(crate) struct Draft {
     pub(crate) id: Option<String>,
     values: Vec<(&'static Property, Literal)>,
     pub(crate) recipients: Vec<String>,
+    pub(crate) attachments: Vec<Uuid>,
 }
 
 /// What is to be different about a thing.
@@ -76,6 +81,7 @@ impl Draft {
             id: None,
             values: Vec::with_capacity(model.properties.len()),
             recipients: Vec::new(),
+            attachments: Vec::new(),
         };
         for property in model.properties {
             if property.input == Input::Id {
@@ -99,6 +105,7 @@ impl Draft {
         }
         if is_new && model.entity == Entity::Message {
             draft.recipients = reader.recipients(&mut object);
+            draft.attachments = reader.attachments(&mut object);
         }
         reader.rest(&object);
         reader.finish(draft)
@@ -387,21 +394,22 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// The elements of a list that may be missing; none when it is no list, or too long.
+    fn items(&mut self, object: &mut Map<String, Value>, name: &str, most: usize) -> Vec<Value> {
+        let path = self.pointer(name);
+        let violation = match object.remove(name) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if items.len() <= most => return items,
+            Some(Value::Array(_)) => Violation::too_many(path, most),
+            Some(_) => Violation::wrong_type(path, "array"),
+        };
+        self.violations.push(violation);
+        Vec::new()
+    }
+
     fn recipients(&mut self, object: &mut Map<String, Value>) -> Vec<String> {
         let path = self.pointer(RECIPIENTS);
-        let items = match object.remove(RECIPIENTS) {
-            None => return Vec::new(),
-            Some(Value::Array(items)) => items,
-            Some(_) => {
-                self.violations.push(Violation::wrong_type(path, "array"));
-                return Vec::new();
-            }
-        };
-        if items.len() > MAX_RECIPIENTS {
-            self.violations
-                .push(Violation::too_many(path, MAX_RECIPIENTS));
-            return Vec::new();
-        }
+        let items = self.items(object, RECIPIENTS, MAX_RECIPIENTS);
         let mut users: Vec<String> = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let path = || format!("{path}/{index}");
@@ -421,6 +429,26 @@ impl<'a> Reader<'a> {
         users
     }
 
+    fn attachments(&mut self, object: &mut Map<String, Value>) -> Vec<Uuid> {
+        let path = self.pointer(ATTACHMENTS);
+        let items = self.items(object, ATTACHMENTS, MAX_ATTACHMENTS);
+        let mut ids: Vec<Uuid> = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let path = format!("{path}/{index}");
+            let violation = match item.as_str().map(Uuid::try_parse) {
+                None => Violation::wrong_type(path, "string"),
+                Some(Err(_)) => Violation::wrong_format(path, "uuid"),
+                Some(Ok(id)) if ids.contains(&id) => Violation::duplicate(path),
+                Some(Ok(id)) => {
+                    ids.push(id);
+                    continue;
+                }
+            };
+            self.violations.push(violation);
+        }
+        ids
+    }
+
     fn rest(&mut self, object: &Map<String, Value>) {
         let unknown = object.keys().take(MAX_VIOLATIONS);
         self.violations
@@ -438,7 +466,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn not_external(text: &str, path: impl FnOnce() -> String) -> Option<Violation> {
+pub(crate) fn not_external(text: &str, path: impl FnOnce() -> String) -> Option<Violation> {
     if is_external(text) {
         return None;
     }

@@ -1,5 +1,6 @@
 //! Pure rules: no input, no output, no clock.
 
+pub(crate) mod attachment;
 pub(crate) mod caller;
 pub(crate) mod cursor;
 pub(crate) mod draft;

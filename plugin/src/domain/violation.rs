@@ -85,6 +85,12 @@ impl Violation {
         Self::new(path, "const", "must be equal to constant", json!({}))
     }
 
+    /// For ids of attachments that can't be sent with a message.
+    pub(crate) fn unsendable(path: impl Into<String>) -> Self {
+        let message = "must be complete uploads of your own to this channel, not sent before";
+        Self::new(path, "attachment", message, json!({}))
+    }
+
     pub(crate) fn below(path: impl Into<String>, minimum: i64) -> Self {
         let info = json!({ "comparison": ">=", "limit": minimum });
         Self::new(path, "minimum", format!("must be >= {minimum}"), info)

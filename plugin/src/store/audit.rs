@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::domain::attachment::{Announced, Arrived, State};
 use crate::domain::draft::Changes;
-use crate::domain::model::Model;
+use crate::domain::model::{FILE, Model};
 use crate::ports::{Entry, Outcome};
 
 fn allowed(model: &Model, verb: &str, id: String, details: Option<Value>) -> Entry {
@@ -43,6 +44,34 @@ pub(super) fn deleted(model: &Model, id: Uuid) -> Entry {
 
 pub(super) fn deleted_many(model: &Model, count: u64, ids: Option<&[Uuid]>) -> Entry {
     many(model, "delete", ids, json!({ "count": count }))
+}
+
+pub(super) fn attachment_announced(id: Uuid, announced: &Announced) -> Entry {
+    let details = json!({ "channelId": announced.channel, "size": announced.size });
+    allowed(&FILE, "announce", id.to_string(), Some(details))
+}
+
+pub(super) fn attachment_uploaded(id: Uuid, arrived: &Arrived) -> Entry {
+    let details = json!({ "size": arrived.size, "type": arrived.sniffed });
+    allowed(&FILE, "upload", id.to_string(), Some(details))
+}
+
+pub(super) fn attachment_withdrawn(id: Uuid) -> Entry {
+    allowed(&FILE, "withdraw", id.to_string(), None)
+}
+
+pub(super) fn attachment_state(id: Uuid, to: State) -> Entry {
+    let verb = match to {
+        State::Quarantined => "quarantine",
+        _ => "release",
+    };
+    allowed(&FILE, verb, id.to_string(), None)
+}
+
+/// `expires` is in microseconds since 1970.
+pub(super) fn link_made(id: Uuid, link: Uuid, once: bool, expires: i64) -> Entry {
+    let details = json!({ "link": link.to_string(), "once": once, "expires": expires });
+    allowed(&FILE, "link", id.to_string(), Some(details))
 }
 
 fn many(model: &Model, verb: &str, ids: Option<&[Uuid]>, mut details: Value) -> Entry {

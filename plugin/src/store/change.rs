@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::attachment::purge;
 use super::attempt::{Step, attempt};
 use super::audit;
 use super::condition::condition;
@@ -96,6 +97,13 @@ pub(crate) fn delete(
     let entry = audit::deleted(model, id);
     attempt(db, |transaction| {
         let holds = holds(db, transaction, caller, (model, id), guard)?;
+        let row = |sql: &mut Sql| {
+            sql.bind("m.id = ? AND m.deleted = FALSE", [uuid(id)]);
+        };
+        let recipients = match model.entity {
+            Entity::Recipient => purge::recipients_with_files(transaction, &row)?,
+            Entity::Message | Entity::File => Vec::new(),
+        };
         if update.execute_in(transaction)? == 0 {
             let mut sql = Sql::new("SELECT m.id FROM ");
             sql.push(model.table)
@@ -110,6 +118,11 @@ pub(crate) fn delete(
         }
         if !holds {
             return Ok(Step::Abandon(Changed::Unmatched));
+        }
+        match model.entity {
+            Entity::Message => purge::of_messages(transaction, caller, &[id])?,
+            Entity::Recipient => purge::of_recipients(transaction, &recipients)?,
+            Entity::File => purge::of_file(transaction, caller, id)?,
         }
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
@@ -204,6 +217,22 @@ pub(crate) fn delete_all(
         scoped(&mut update);
         let ids = ids(transaction, model, &scoped)?;
         let entry = |count, named: Option<&[Uuid]>| audit::deleted_many(model, count, named);
+        match model.entity {
+            // Nobody is told about what is left alone because it came in between.
+            _ if ids.is_empty() => {}
+            Entity::Message => {
+                let messages = match ids.len() as i64 <= NAMED {
+                    true => ids.clone(),
+                    false => purge::messages_with_files(transaction, &scoped)?,
+                };
+                purge::of_messages(transaction, caller, &messages)?;
+            }
+            Entity::Recipient => {
+                let rows = purge::recipients_with_files(transaction, &scoped)?;
+                purge::of_recipients(transaction, &rows)?;
+            }
+            Entity::File => {}
+        }
         finish(transaction, update, &ids, entry)
     })?;
     match done {
@@ -340,11 +369,19 @@ impl Link {
         }
     }
 
-    /// The things that can be linked to the message: no message answers itself.
+    /// The things that can be linked to the message: no message answers itself, and what has
+    /// bytes has all of them.
     fn condition(&self, sql: &mut Sql, model: &Model) {
         self.channel(sql, model);
-        if let (Self::To { message, .. }, Entity::Message) = (self, model.entity) {
-            sql.bind(" AND m.id <> ?", [uuid(*message)]);
+        match (self, model.entity) {
+            (Self::To { message, .. }, Entity::Message) => {
+                sql.bind(" AND m.id <> ?", [uuid(*message)]);
+            }
+            // What is still arriving, or is kept back, belongs to no message.
+            (_, Entity::File) => {
+                sql.push(" AND (m.state IS NULL OR m.state = 'ready')");
+            }
+            _ => {}
         }
     }
 }

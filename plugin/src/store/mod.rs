@@ -2,6 +2,7 @@
 //! statement here (`scope`), never a check beside it.
 
 mod after;
+mod attachment;
 mod attempt;
 mod audit;
 mod change;
@@ -15,6 +16,11 @@ mod scope;
 mod sql;
 mod target;
 
+pub(crate) use attachment::{
+    Begun, Link, Readied, announce, attachment_tag, blob_scope, consume_link, expired,
+    find_attachment, find_link, hex, make_link, member_tag, message_tag, ready, recipient_tag,
+    set_quarantine, withdraw,
+};
 pub(crate) use change::{BulkChanged, Changed, Guard, change, change_all, delete, delete_all};
 pub(crate) use create::{
     Refused, Stamp, create_file, create_files, create_message, create_recipient,

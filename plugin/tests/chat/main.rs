@@ -1,6 +1,8 @@
 //! The service, linked natively, on a real SQLite.
 #![cfg(test)]
 
+mod attachments;
+mod blobs;
 mod catalogue;
 mod conditional;
 mod cursor;

@@ -6,13 +6,16 @@ use std::rc::Rc;
 
 use chat::api::{self, Body, Field, Limits, Request, ResponseBody};
 use chat::ports::{
-    Audit, AuditError, Clock, Database, Dialect, Entry, Error, Identity, Kind, Level, Log, Random,
-    Rows, Settings, Transaction, Value, ValueRef,
+    Actor, Audit, AuditError, BlobError, Blobs, Clock, Database, Dialect, Ending, Entry, Error,
+    Identity, Kind, Level, Log, Random, Range, Recorded, Rows, Settings, Stored, Storing,
+    Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::{ToSqlOutput, ValueRef as Stored};
+use rusqlite::types::{ToSqlOutput, ValueRef as Column};
 use rusqlite::{Connection, ToSql, ffi, params_from_iter};
 use serde_json::{Value as Json, json};
+
+use crate::blobs::{self, Download, Opened, Shelf};
 
 /// When the service's clock starts: 2026-11-24T09:16:17.763Z, and a bit.
 pub(crate) const START: i64 = 1_795_511_777_763_456;
@@ -33,6 +36,7 @@ pub(crate) struct World {
     pub(crate) now: Cell<i64>,
     /// What the operator set; read before the first request.
     pub(crate) settings: RefCell<HashMap<&'static str, String>>,
+    pub(crate) shelf: Shelf,
     limits: OnceCell<Limits>,
     random: Cell<u64>,
 }
@@ -60,6 +64,7 @@ impl Service {
         for migration in chat::migrations(Dialect::Sqlite) {
             connection.execute_batch(migration.statements).unwrap();
         }
+        connection.execute_batch(blobs::TABLES).unwrap();
         Self(Rc::new(World {
             connection,
             audit: RefCell::default(),
@@ -70,6 +75,7 @@ impl Service {
             log: RefCell::default(),
             now: Cell::new(START),
             settings: RefCell::default(),
+            shelf: Shelf::new(),
             limits: OnceCell::new(),
             random: Cell::new(0),
         }))
@@ -146,6 +152,17 @@ impl User {
         headers: &[(&str, &str)],
         body: Body,
     ) -> Answer {
+        self.stream(method, path, headers, (body, None))
+    }
+
+    /// Sends a body that is longer than what comes at once.
+    pub(crate) fn stream(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        (body, stream): (Body, Option<blobs::Body>),
+    ) -> Answer {
         let (path, query) = match path.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (path, None),
@@ -157,11 +174,12 @@ impl User {
         let ports = Ports {
             world: self.service.0.clone(),
             claims: self.claims.as_ref().map(Json::to_string),
+            actor: RefCell::default(),
         };
         let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
-        let response = api::handle(
+        let api::Answer { response, download } = api::handle(
             &ports,
-            *limits,
+            limits,
             Request {
                 method: method.to_owned(),
                 path: path.to_owned(),
@@ -169,6 +187,7 @@ impl User {
                 headers: headers.iter().map(field).collect(),
                 body,
             },
+            stream,
         );
         let text = match response.body {
             ResponseBody::Empty => String::new(),
@@ -187,6 +206,7 @@ impl User {
             headers: response.headers,
             text,
             json,
+            content: download.map(|it| it.0),
         }
     }
 
@@ -275,6 +295,8 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<Field>,
     pub(crate) text: String,
     pub(crate) json: Json,
+    /// What the host would stream.
+    pub(crate) content: Option<Vec<u8>>,
 }
 
 impl Answer {
@@ -296,6 +318,7 @@ impl Answer {
 struct Ports {
     world: Rc<World>,
     claims: Option<String>,
+    actor: RefCell<Option<Actor>>,
 }
 
 impl World {
@@ -351,6 +374,7 @@ impl Database for Ports {
         Ok(Open {
             world: self.world.clone(),
             entries: Vec::new(),
+            ended: Vec::new(),
             done: false,
         })
     }
@@ -359,6 +383,7 @@ impl Database for Ports {
 struct Open {
     world: Rc<World>,
     entries: Vec<Entry>,
+    ended: Vec<String>,
     done: bool,
 }
 
@@ -392,6 +417,21 @@ impl Transaction for Open {
         Ok(())
     }
 
+    fn link(&mut self, blob: &str) -> Result<bool, Error> {
+        Ok(Shelf::count(&self.world.connection, blob, 1))
+    }
+
+    fn unlink(&mut self, blob: &str) -> Result<(), Error> {
+        assert!(Shelf::count(&self.world.connection, blob, -1));
+        Ok(())
+    }
+
+    fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
+        assert!((1..=300).contains(&tag.len()), "{tag}");
+        self.ended.push(tag.to_owned());
+        Ok(())
+    }
+
     fn commit(mut self) -> Result<(), Error> {
         self.world.fault()?;
         self.world
@@ -400,6 +440,8 @@ impl Transaction for Open {
             .map_err(error)?;
         self.done = true;
         self.world.audit.borrow_mut().append(&mut self.entries);
+        let ended = &self.world.shelf.ended;
+        ended.borrow_mut().append(&mut self.ended);
         Ok(())
     }
 }
@@ -421,6 +463,105 @@ impl Audit for Ports {
         self.world.audit.borrow_mut().push(entry.clone());
         Ok(())
     }
+
+    /// A place is how many entries are older.
+    fn history(
+        &self,
+        tenant: Option<&str>,
+        entity: &str,
+        entity_id: &str,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, AuditError> {
+        if self.world.audit_is_down.get() {
+            return Err(AuditError::Unavailable);
+        }
+        assert_eq!(tenant, Some("t"));
+        let audit = self.world.audit.borrow();
+        let end = before.map_or(Ok(audit.len()), str::parse);
+        let end = end.map_err(|_| AuditError::Invalid("before".to_owned()))?;
+        let entries = audit.iter().enumerate().take(end).rev();
+        let entries = entries.filter(|(_, it)| it.entity == entity && it.entity_id == entity_id);
+        let recorded = |(place, it): (usize, &Entry)| Recorded {
+            at: START,
+            actor: None,
+            via: None,
+            address: Some("192.0.2.1".to_owned()),
+            agent: None,
+            request: "r".to_owned(),
+            version: "1".to_owned(),
+            action: it.action.clone(),
+            outcome: it.outcome,
+            details: it.details.clone(),
+            ending: Some(Ending {
+                at: START,
+                sent: 1,
+                how: "cut".to_owned(),
+            }),
+            place: place.to_string(),
+        };
+        Ok(entries.map(recorded).take(limit as usize).collect())
+    }
+}
+
+impl Blobs for Ports {
+    type Body = blobs::Body;
+    type Download = Download;
+
+    fn put(&self, body: blobs::Body, how: &Storing) -> Result<Stored, BlobError> {
+        self.world.shelf.put(&self.world.connection, body, how)
+    }
+
+    fn begin_upload(&self, how: &Storing) -> Result<String, BlobError> {
+        self.world.shelf.begin(&self.world.connection, how)
+    }
+
+    fn offset(&self, upload: &str) -> Result<u64, BlobError> {
+        self.world.shelf.offset(&self.world.connection, upload)
+    }
+
+    fn append(&self, upload: &str, offset: u64, body: blobs::Body) -> Result<u64, BlobError> {
+        let World {
+            shelf, connection, ..
+        } = &*self.world;
+        shelf.append(connection, upload, offset, body)
+    }
+
+    fn finish(&self, upload: &str) -> Result<Stored, BlobError> {
+        self.world.shelf.finish(&self.world.connection, upload)
+    }
+
+    fn cancel(&self, upload: &str) -> Result<(), BlobError> {
+        self.world.shelf.cancel(&self.world.connection, upload)
+    }
+
+    fn read_blob(&self, id: &str, offset: u64, length: u32) -> Result<Vec<u8>, BlobError> {
+        self.world.shelf.read(id, offset, length)
+    }
+
+    fn open(
+        &self,
+        id: &str,
+        part: Option<Range>,
+        entry: &Entry,
+        tags: &[String],
+    ) -> Result<Download, BlobError> {
+        if self.world.audit_is_down.get() {
+            return Err(BlobError::Unavailable);
+        }
+        check(entry);
+        let opened = Opened {
+            entry: entry.clone(),
+            tags: tags.to_vec(),
+            actor: self.actor.borrow().clone(),
+        };
+        let World {
+            shelf, connection, ..
+        } = &*self.world;
+        let download = shelf.open(connection, (id, part), opened)?;
+        self.world.audit.borrow_mut().push(entry.clone());
+        Ok(download)
+    }
 }
 
 /// The limits of `wit/audit.wit`.
@@ -430,6 +571,7 @@ fn check(entry: &Entry) {
         "{entry:?}"
     );
     assert!(entry.entity_id.len() <= 128, "{entry:?}");
+    assert!(!entry.entity_id.contains('\0'), "{entry:?}");
     if let Some(details) = &entry.details {
         assert!(details.len() <= 8 * 1024, "{entry:?}");
         serde_json::from_str::<Json>(details).unwrap();
@@ -439,6 +581,21 @@ fn check(entry: &Entry) {
 impl Identity for Ports {
     fn claims(&self) -> Option<String> {
         self.claims.clone()
+    }
+
+    fn act_for(&self, actor: &Actor) -> bool {
+        let texts = [
+            Some(&actor.subject),
+            actor.tenant.as_ref(),
+            Some(&actor.via),
+        ];
+        let mut texts = texts.into_iter().flatten();
+        let are_fine = texts.all(|it| (1..=128).contains(&it.len()));
+        if self.claims.is_some() || !are_fine {
+            return false;
+        }
+        self.actor.replace(Some(actor.clone()));
+        true
     }
 }
 
@@ -477,7 +634,7 @@ pub(crate) struct Param<'a>(pub(crate) &'a Value);
 impl ToSql for Param<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0 {
-            Value::Null => ToSqlOutput::Borrowed(Stored::Null),
+            Value::Null => ToSqlOutput::Borrowed(Column::Null),
             Value::Boolean(value) => i64::from(*value).into(),
             Value::Integer(value) | Value::Timestamp(value) => (*value).into(),
             Value::Real(value) => (*value).into(),
@@ -491,15 +648,15 @@ impl ToSql for Param<'_> {
     }
 }
 
-fn read(value: Stored<'_>, kind: Kind) -> ValueRef<'_> {
+fn read(value: Column<'_>, kind: Kind) -> ValueRef<'_> {
     match (kind, value) {
-        (_, Stored::Null) => ValueRef::Null,
-        (Kind::Boolean, Stored::Integer(value)) => ValueRef::Boolean(value != 0),
-        (Kind::Integer, Stored::Integer(value)) => ValueRef::Integer(value),
-        (Kind::Timestamp, Stored::Integer(value)) => ValueRef::Timestamp(value),
-        (Kind::Text, Stored::Text(value)) => ValueRef::Text(std::str::from_utf8(value).unwrap()),
-        (Kind::Bytes, Stored::Blob(value)) => ValueRef::Bytes(value),
-        (Kind::Uuid, Stored::Blob(value)) => {
+        (_, Column::Null) => ValueRef::Null,
+        (Kind::Boolean, Column::Integer(value)) => ValueRef::Boolean(value != 0),
+        (Kind::Integer, Column::Integer(value)) => ValueRef::Integer(value),
+        (Kind::Timestamp, Column::Integer(value)) => ValueRef::Timestamp(value),
+        (Kind::Text, Column::Text(value)) => ValueRef::Text(std::str::from_utf8(value).unwrap()),
+        (Kind::Bytes, Column::Blob(value)) => ValueRef::Bytes(value),
+        (Kind::Uuid, Column::Blob(value)) => {
             let id = u128::from_be_bytes(value.try_into().unwrap());
             ValueRef::Uuid(((id >> 64) as u64, id as u64))
         }

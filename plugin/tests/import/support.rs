@@ -215,6 +215,18 @@ impl Transaction for Open {
         Ok(())
     }
 
+    fn link(&mut self, blob: &str) -> Result<bool, Error> {
+        panic!("an import has no blobs: {blob}");
+    }
+
+    fn unlink(&mut self, blob: &str) -> Result<(), Error> {
+        panic!("an import has no blobs: {blob}");
+    }
+
+    fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
+        panic!("an import ends no download: {tag}");
+    }
+
     fn commit(mut self) -> Result<(), Error> {
         if let Some(error) = self.world.0.commits.borrow_mut().pop_front().flatten() {
             return Err(error);

@@ -4,10 +4,12 @@
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
 
+mod blobs;
 mod cut;
 mod disk;
 mod kill;

@@ -202,9 +202,11 @@ impl Twin {
                     claims,
                     heard,
                 },
-                chat::api::Limits::default(),
+                &chat::api::Limits::default(),
                 request,
+                None,
             )
+            .response
         })
         .await
     }

@@ -10,7 +10,8 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 use super::{Blobs, Download, parse, store_failed};
 use crate::capability::audit;
 use crate::capability::body::IncomingBody;
-use crate::contract::blob::{Error, Host, HostDownload, Range, Stored, Storing};
+use crate::contract::blob::{Error, Host, Range, Stored, Storing};
+use crate::contract::download::{self, HostDownload};
 
 /// The most that one read hands over, whatever the plugin asks for.
 const MAX_READ: u64 = 1024 * 1024;
@@ -168,6 +169,8 @@ impl Host for View<'_> {
         }
     }
 }
+
+impl download::Host for View<'_> {}
 
 impl HostDownload for View<'_> {
     async fn size(&mut self, this: Resource<Download>) -> Result<u64> {

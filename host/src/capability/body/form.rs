@@ -50,11 +50,14 @@ pub(super) struct Part {
 }
 
 impl Form {
-    pub(super) fn new(body: IncomingBody, content_type: &str) -> Result<Self, BodyError> {
+    pub(super) fn new(mut body: IncomingBody, content_type: &str) -> Result<Self, BodyError> {
         let boundary = multer::parse_boundary(content_type)
             .map_err(|error| BodyError::Malformed(error.to_string()))?;
         let budget = Arc::new(AtomicU64::new(MAX_HEAD));
         let (limit, pause) = (body.limit, body.pause);
+        // Each part has the limit, and one that is stored has the store's: all of them
+        // together may be longer than what a plugin reads.
+        body.set_limit(u64::MAX);
         let pieces = stream::try_unfold(body, async |mut body| {
             let piece = body.piece().await.map_err(Fault)?;
             Ok::<_, Fault>(piece.map(|piece| (piece, body)))
@@ -77,9 +80,14 @@ impl Form {
     pub(super) async fn next(&mut self) -> Result<Option<Part>, BodyError> {
         if let Some(before) = self.current.take() {
             let mut field = before.lock().await.take();
+            let mut skipped = 0;
             while let Some(open) = &mut field {
-                if open.chunk().await.map_err(error)?.is_none() {
-                    field = None;
+                match open.chunk().await.map_err(error)? {
+                    None => field = None,
+                    Some(piece) => skipped += piece.len() as u64,
+                }
+                if skipped > self.limit {
+                    return Err(BodyError::TooLarge(self.limit));
                 }
             }
         }

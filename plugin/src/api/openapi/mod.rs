@@ -1,6 +1,7 @@
 //! The OpenAPI document: made of the tables that serve the requests, so that it can't
 //! say anything else than what they do.
 
+mod attachment;
 mod filter;
 mod operation;
 mod reference;
@@ -11,6 +12,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use super::attachment::OPERATIONS as ATTACHMENTS;
 use super::http::{Field, Response, ResponseBody};
 use super::operation::OPERATIONS;
 use crate::domain::filter::MAX_QUERY_BYTES;
@@ -56,6 +58,19 @@ fn document() -> Value {
             );
         }
     }
+    for operation in &ATTACHMENTS {
+        let path = paths
+            .entry(operation.path)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(
+                operation.method.to_lowercase(),
+                attachment::describe(operation),
+            );
+        }
+    }
+    let (path, link) = attachment::link();
+    paths.insert(path.to_owned(), link);
     json!({
         "openapi": VERSION,
         "info": {
@@ -101,6 +116,7 @@ fn schemas() -> Map<String, Value> {
     }
     schemas.extend(filter::common());
     schemas.extend(response::schemas());
+    schemas.extend(attachment::schemas());
     schemas
 }
 
@@ -124,7 +140,14 @@ mod tests {
         let document = document();
         let paths = document["paths"].as_object().unwrap();
         let methods = |path: &Value| path.as_object().unwrap().len();
-        assert_eq!(paths.values().map(methods).sum::<usize>(), OPERATIONS.len());
+        // And the one that needs no token.
+        let known = OPERATIONS.len() + ATTACHMENTS.len() + 1;
+        assert_eq!(paths.values().map(methods).sum::<usize>(), known);
+        for operation in &ATTACHMENTS {
+            let described = &paths[operation.path][operation.method.to_lowercase()];
+            let (name, _) = operation.permission.words();
+            assert_eq!(described["x-permissions"][0], name, "{}", operation.path);
+        }
         for operation in &OPERATIONS {
             let described = &paths[operation.path][operation.method.to_lowercase()];
             let (name, _) = operation.permission.words();

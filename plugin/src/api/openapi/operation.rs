@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{filter, models, reference, response, schema};
+use super::{attachment, filter, models, reference, response, schema};
 use crate::api::cursor;
 use crate::api::operation::{Action, OPERATIONS, Operation};
 
@@ -42,6 +42,7 @@ pub(super) fn tags() -> Vec<Value> {
     names
         .into_iter()
         .map(|name| json!({ "name": name }))
+        .chain([attachment::tag()])
         .collect()
 }
 
@@ -76,7 +77,7 @@ const fn words(action: Action) -> (&'static str, &'static str) {
     }
 }
 
-const ID: &str = "id";
+pub(super) const ID: &str = "id";
 const IF_NONE_MATCH: &str = "If-None-Match";
 const IF_MATCH: &str = "If-Match";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";

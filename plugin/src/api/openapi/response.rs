@@ -11,7 +11,7 @@ use crate::api::operation::{Action, Operation};
 /// What every operation may answer. Of these, the gateway itself answers 406 (no
 /// encoding that the client takes), 408 (a body that doesn't come), and some of the
 /// others for reasons of its own.
-const ALWAYS: [u16; 10] = [400, 401, 403, 406, 408, 413, 415, 500, 503, 504];
+pub(super) const ALWAYS: [u16; 10] = [400, 401, 403, 406, 408, 413, 415, 500, 503, 504];
 
 /// The answers of an operation, by status.
 pub(super) fn of(operation: &Operation) -> Map<String, Value> {
@@ -71,7 +71,10 @@ pub(super) fn components() -> Map<String, Value> {
     let mut responses = Map::new();
     let unchanged = json!({ "description": "Nothing changed since that `ETag`" });
     responses.insert("304".to_owned(), unchanged);
-    for status in ALWAYS.into_iter().chain([404, 409, 412, 422]) {
+    for status in ALWAYS
+        .into_iter()
+        .chain([404, 409, 412, 416, 422, 429, 507])
+    {
         responses.insert(status.to_string(), error(status));
     }
     responses
@@ -109,8 +112,11 @@ const fn description(status: u16) -> &'static str {
         412 => "The thing is another one than the client knows",
         413 => "The body is too long",
         415 => "The body is of a type or an encoding that isn't read",
-        422 => "The body breaks the schema",
+        416 => "The content has no such part",
+        422 => "The body breaks the schema, or is not what was announced",
+        429 => "Too many uploads are under way",
         503 => "Busy, or shutting down: try again",
+        507 => "There is no room left",
         504 => "The request took longer than it may",
         _ => "A mistake of the service",
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::reference;
 use crate::api::operation::{Action, OPERATIONS, Operation};
 use crate::api::resource::{BULK, MAX_BULK, link};
-use crate::domain::draft::{MAX_RECIPIENTS, RECIPIENTS, Shape};
+use crate::domain::draft::{ATTACHMENTS, MAX_ATTACHMENTS, MAX_RECIPIENTS, RECIPIENTS, Shape};
 use crate::domain::id::EXTERNAL_CHARS;
 use crate::domain::model::{Cardinality, Change, Entity, Input, Model, Property, Type};
 
@@ -129,6 +129,7 @@ fn sent(model: &Model, shape: Shape, name: &str) -> Value {
     }
     if is_new && model.entity == Entity::Message {
         properties.insert(RECIPIENTS.to_owned(), recipients());
+        properties.insert(ATTACHMENTS.to_owned(), attachments());
     }
     let mut schema = object(name, properties);
     // An empty list is not allowed.
@@ -219,7 +220,18 @@ fn recipients() -> Value {
     })
 }
 
-fn external() -> Value {
+fn attachments() -> Value {
+    json!({
+        "type": "array",
+        "description": "Complete uploads of the sender's to the channel, which are sent with \
+            the message.",
+        "items": uuid(),
+        "maxItems": MAX_ATTACHMENTS,
+        "uniqueItems": true,
+    })
+}
+
+pub(super) fn external() -> Value {
     json!({
         "type": "string",
         "minLength": 1,

@@ -1,6 +1,7 @@
 //! Sending a message.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::recipient::{Address, address};
 use super::{Created, Refused, Stamp, member, values};
@@ -10,8 +11,8 @@ use crate::domain::model::{
     BODY, CHANNEL_ID, CHANNEL_TYPE, MESSAGE, PARENT_MESSAGE_ID, STATUS, SUBJECT, TO_USER_ID,
 };
 use crate::ports::{Error, Kind, Random, Transaction, Value, ValueRef};
-use crate::store::audit;
 use crate::store::sql::{Sql, literal, optional, text, uuid};
+use crate::store::{attachment, audit};
 
 /// Sends a message. The first one makes the channel, and its sender the owner.
 pub(crate) fn create_message(
@@ -50,6 +51,10 @@ pub(crate) fn create_message(
     if !addresses.is_empty() {
         address(transaction, caller, stamp, channel, &addresses)?;
     }
+    let (at, files) = ((stamp.id, stamp.now), draft.attachments.as_slice());
+    if !attachment::send_with(transaction, caller, at, channel, files)? {
+        return Ok(Err(Refused::Unsendable));
+    }
     let mut details = json!({ "channelId": channel });
     if let Some(details) = details.as_object_mut() {
         if new_channel {
@@ -57,6 +62,10 @@ pub(crate) fn create_message(
         }
         if !addresses.is_empty() {
             details.insert("recipients".to_owned(), addresses.len().into());
+        }
+        if !files.is_empty() {
+            let files = files.iter().map(Uuid::to_string).collect();
+            details.insert("attachments".to_owned(), files);
         }
     }
     transaction.audit(&audit::created(&MESSAGE, stamp.id, details))?;

@@ -53,6 +53,8 @@ pub(crate) enum Refused {
     Fixed(&'static Property),
     /// There is one already.
     Duplicate,
+    /// Not all attachments can be sent with the message.
+    Unsendable,
 }
 
 /// A new thing as it is answered, in the order of the model.

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::rules::{Facts, Membership, SELF, Tenant};
 use crate::support::{START, Service, User, join};
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "chat_members",
     "chat_messages",
     "chat_recipients",
@@ -18,7 +18,12 @@ const TABLES: [&str; 8] = [
     "chat_idempotency",
     "chat_imports",
     "chat_import_channels",
+    "chat_usage",
+    "chat_links",
 ];
+
+/// The content of the files.
+const BLOB: &str = "00000000-0000-7000-8000-0000000000ff";
 
 /// Every row of every table, by its table and key.
 pub(super) type Dump = BTreeMap<(&'static str, String), String>;
@@ -34,6 +39,7 @@ impl Stage {
     pub(super) fn new() -> Self {
         let service = Service::new();
         let tables = names(&service.0.connection);
+        service.0.shelf.plant(&service.0.connection, BLOB, b"x");
         Self { service, tables }
     }
 
@@ -98,7 +104,9 @@ impl Stage {
                     .collect();
                 let key = match table {
                     "chat_members" => values[..3].join(" "),
-                    "chat_channels" | "chat_import_channels" => values[..2].join(" "),
+                    "chat_channels" | "chat_import_channels" | "chat_usage" => {
+                        values[..2].join(" ")
+                    }
                     _ => values[0].clone(),
                 };
                 dump.insert((table, key), values.join("|"));
@@ -109,7 +117,8 @@ impl Stage {
 }
 
 fn names(connection: &Connection) -> Vec<String> {
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' \
+        AND name NOT LIKE 'host_%' ORDER BY name";
     let mut statement = connection.prepare(sql).unwrap();
     let names = statement.query_map((), |row| row.get(0)).unwrap();
     names.collect::<Result<_, _>>().unwrap()
@@ -201,14 +210,17 @@ fn script(facts: &Facts) -> String {
         write!(
             sql,
             "INSERT INTO chat_files (id, tenant_id, channel_id, file_key, message_id, created_by, \
-             created_on, modified_by, modified_on, deleted) VALUES ({}, 't', {}, 'key', {}, '{}', 1, \
-             '{}', 1, {});",
+             created_on, modified_by, modified_on, deleted, state, name, size_bytes, sniffed_type, \
+             sha256, blob_id) VALUES ({}, 't', {}, 'key', {}, '{}', {START}, '{}', 1, {}, '{}', 'n', \
+             1, 'text/plain', X'00', {});",
             id(it.id),
             text_or_null(channel),
             id_or_null(it.message),
             it.creator,
             it.creator,
             it.deleted,
+            if it.deleted { "purged" } else { "ready" },
+            text_or_null((!it.deleted).then_some(BLOB)),
         )
         .unwrap();
     }

@@ -100,6 +100,19 @@ impl ports::Transaction for Transaction<'_> {
             .map_err(error)
     }
 
+    // The twin has no blobs: see `Nothing`.
+    fn link(&mut self, _blob: &str) -> Result<bool, ports::Error> {
+        Ok(false)
+    }
+
+    fn unlink(&mut self, _blob: &str) -> Result<(), ports::Error> {
+        Ok(())
+    }
+
+    fn end_downloads(&mut self, _tag: &str) -> Result<(), ports::Error> {
+        Ok(())
+    }
+
     fn commit(self) -> Result<(), ports::Error> {
         self.inside.wait(self.inner.commit()).map_err(error)
     }
@@ -112,11 +125,118 @@ impl ports::Audit for Ports<'_> {
             .wait(recorded)
             .map_err(|_| ports::AuditError::Unavailable)
     }
+
+    fn history(
+        &self,
+        _: Option<&str>,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<Vec<ports::Recorded>, ports::AuditError> {
+        Ok(Vec::new())
+    }
 }
 
 impl ports::Identity for Ports<'_> {
     fn claims(&self) -> Option<String> {
         self.claims.as_ref().map(|claims| claims.json.clone())
+    }
+
+    fn act_for(&self, _actor: &ports::Actor) -> bool {
+        false
+    }
+}
+
+/// What the twin has of blobs. It is measured by messages, and whoever uploads something to
+/// it is told that there is no store.
+pub(super) enum Nothing {}
+
+impl ports::Download for Nothing {
+    fn redirect(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A body that was handed over at once.
+pub(super) struct Whole(Vec<u8>);
+
+impl ports::Incoming for Whole {
+    type Form = NoForm;
+
+    fn of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
+
+    fn read(&mut self, max: u32) -> Result<Vec<u8>, ports::BodyError> {
+        let end = self.0.len().min(max as usize);
+        Ok(self.0.drain(..end).collect())
+    }
+
+    fn peek(&mut self, max: u32) -> Result<Vec<u8>, ports::BodyError> {
+        Ok(self.0.iter().take(max as usize).copied().collect())
+    }
+
+    fn form(self, _content_type: &str) -> Result<NoForm, ports::BodyError> {
+        let text = "the twin reads no forms";
+        Err(ports::BodyError::Malformed(text.to_owned()))
+    }
+}
+
+pub(super) enum NoForm {}
+
+impl ports::Form for NoForm {
+    type Body = Whole;
+
+    fn next(&mut self) -> Result<Option<ports::Part<Whole>>, ports::BodyError> {
+        Ok(None)
+    }
+}
+
+impl ports::Blobs for Ports<'_> {
+    type Body = Whole;
+    type Download = Nothing;
+
+    fn put(&self, _: Whole, _: &ports::Storing) -> Result<ports::Stored, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn begin_upload(&self, _: &ports::Storing) -> Result<String, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn offset(&self, _: &str) -> Result<u64, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn append(&self, _: &str, _: u64, _: Whole) -> Result<u64, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn finish(&self, _: &str) -> Result<ports::Stored, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn cancel(&self, _: &str) -> Result<(), ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn read_blob(&self, _: &str, _: u64, _: u32) -> Result<Vec<u8>, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
+    }
+
+    fn open(
+        &self,
+        _: &str,
+        _: Option<ports::Range>,
+        _: &ports::Entry,
+        _: &[String],
+    ) -> Result<Nothing, ports::BlobError> {
+        Err(ports::BlobError::Unavailable)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every operation, asked in every way that a right may depend on, and what comes of it.
 
+mod attachments;
 mod files;
 mod messages;
 mod recipients;
@@ -25,6 +26,12 @@ pub(super) enum Expected {
     Forbidden,
     /// Not there, or not there for the caller: nobody can tell which.
     Missing,
+    /// 201, and a new row in each of these tables.
+    Made(Vec<&'static str>),
+    /// 200, and what else there is to it is asked elsewhere.
+    Answered,
+    /// As `Missing`, and it is on record.
+    Unseen,
     /// The channel is another one's.
     NotMember,
     Duplicate,
@@ -69,6 +76,7 @@ pub(super) fn asks(facts: &Facts) -> Vec<Ask> {
     asks.recipients_below();
     asks.recipients();
     asks.files();
+    asks.attachments();
     asks.asks
 }
 

@@ -4,6 +4,12 @@
 //! them as they are, so that no value is converted or copied on its way to a driver.
 //! Natively (tests, the benchmark's twin) other types implement the traits.
 
+mod blob;
+
+pub use blob::{
+    BlobError, Blobs, BodyError, Download, Form, Incoming, Part, Range, Stored, Storing,
+};
+
 /// The three databases, which differ in a few words of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -327,6 +333,24 @@ pub trait Transaction {
     /// See [`Error`]; an entry that breaks a limit is an `InvalidStatement`.
     fn audit(&mut self, entry: &Entry) -> Result<(), Error>;
 
+    /// Counts one more that needs a blob, with the commit; false when there is none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn link(&mut self, blob: &str) -> Result<bool, Error>;
+
+    /// Counts one less.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn unlink(&mut self, blob: &str) -> Result<(), Error>;
+
+    /// Ends the downloads that carry a tag, soon after the commit.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn end_downloads(&mut self, tag: &str) -> Result<(), Error>;
+
     /// Makes everything lasting.
     ///
     /// # Errors
@@ -392,19 +416,88 @@ pub enum AuditError {
     Unavailable,
 }
 
-/// The audit record outside of a transaction, for denials.
+/// How a download ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// Bytes handed to the client's connection.
+    pub sent: u64,
+    /// Such as `complete` or `cut`.
+    pub how: String,
+}
+
+/// An entry, read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// Who.
+    pub actor: Option<String>,
+    /// By what, such as a link.
+    pub via: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// With what.
+    pub agent: Option<String>,
+    /// The id of the request.
+    pub request: String,
+    /// Of the plugin.
+    pub version: String,
+    /// What was attempted.
+    pub action: String,
+    /// How the attempt ended.
+    pub outcome: Outcome,
+    /// A JSON text.
+    pub details: Option<String>,
+    /// Of a download that has ended: how.
+    pub ending: Option<Ending>,
+    /// Where the entry is, for `before`.
+    pub place: String,
+}
+
+/// The audit record outside of a transaction, for denials and reads.
 pub trait Audit {
     /// Writes an entry at once.
     ///
     /// # Errors
     /// See [`AuditError`].
     fn record(&self, entry: &Entry) -> Result<(), AuditError>;
+
+    /// What was recorded of one thing of one tenant, the newest first: entries from before
+    /// a place on; at most `limit` (and at most 100).
+    ///
+    /// # Errors
+    /// See [`AuditError`].
+    fn history(
+        &self,
+        tenant: Option<&str>,
+        entity: &str,
+        entity_id: &str,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, AuditError>;
+}
+
+/// On whose behalf a request without a token is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Who; 1 to 128 bytes.
+    pub subject: String,
+    /// Of which tenant; 1 to 128 bytes.
+    pub tenant: Option<String>,
+    /// By what; 1 to 128 bytes.
+    pub via: String,
 }
 
 /// Who asks.
 pub trait Identity {
     /// The claims of the verified token as a JSON object; none without a token.
     fn claims(&self) -> Option<String>;
+
+    /// Says on whose behalf a request without a token is made. False when it has one, or
+    /// when a text is too long.
+    fn act_for(&self, actor: &Actor) -> bool;
 }
 
 /// The time of day.
@@ -446,6 +539,6 @@ pub trait Settings {
 }
 
 /// Everything together, which is what the API asks for.
-pub trait Ports: Database + Audit + Identity + Clock + Random + Log + Settings {}
+pub trait Ports: Database + Blobs + Audit + Identity + Clock + Random + Log + Settings {}
 
-impl<T: Database + Audit + Identity + Clock + Random + Log + Settings> Ports for T {}
+impl<T: Database + Blobs + Audit + Identity + Clock + Random + Log + Settings> Ports for T {}
