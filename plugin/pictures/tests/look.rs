@@ -1,5 +1,7 @@
 //! What is found in pictures of each kind, whole, cut and changed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
