@@ -22,6 +22,11 @@ use crate::run::READY;
 /// Another version makes other requests: findings are to come from changes of ours.
 const VERSION: &str = "4.32.5";
 
+/// What it is told of types that it does not know: uploads by tus are bytes.
+const HOOKS: &str = r#"import schemathesis
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+"#;
+
 /// What an answer is held against. The status must be documented, and so must the type
 /// and the shape of its body.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
@@ -70,6 +75,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     process::remove_at_exit(home.path());
     let (_gateway, address) = serve(workspace, home.path())?;
     let token = token(workspace, home.path())?;
+    let hooks = home.path().join("hooks.py");
+    fs::write(&hooks, HOOKS)?;
     for run in RUNS {
         let mut command = Command::new(&program);
         command
@@ -80,6 +87,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .args(["--warnings", "off", "--request-timeout", "30"])
             .args(["--continue-on-failure", "--no-color"])
             .args(run)
+            .env("SCHEMATHESIS_HOOKS", &hooks)
             .current_dir(home.path())
             .stdin(Stdio::null());
         heading(&format!("schemathesis {VERSION} {}", run.join(" ")));
