@@ -227,28 +227,36 @@ mod tests {
         })
     }
 
-    #[tokio::test]
-    async fn a_long_body_is_compressed_elsewhere_and_only_while_there_is_room() {
+    /// One thread for blocking work, and it is kept busy: what is left to it cannot be done.
+    #[test]
+    fn a_long_body_is_compressed_elsewhere_and_only_while_there_is_room() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
         let compressor = compressor();
+        let all = u32::try_from(compressor.places.available_permits()).unwrap();
         let mut context = Context::from_waker(Waker::noop());
-        for coding in [Coding::Gzip, Coding::Zstd] {
-            let short = compressor.compress(coding, vec![0; INLINE].into());
-            assert!(pin!(short).as_mut().poll(&mut context).is_ready());
-            // Long enough not to be done already when it is looked at for the first time.
-            let body = Bytes::from(vec![0; 256 * INLINE]);
-            let mut long = pin!(compressor.compress(coding, body.clone()));
-            assert!(long.as_mut().poll(&mut context).is_pending());
-            assert!(
-                long.await
-                    .is_some_and(|bytes| bytes.len() < body.len() / 100)
-            );
-        }
-        let _all = compressor
-            .places
-            .acquire_many(u32::try_from(compressor.places.available_permits()).unwrap());
-        let _all = _all.await.unwrap();
-        let body = Bytes::from(vec![0; INLINE + 1]);
-        assert_eq!(compressor.compress(Coding::Zstd, body).await, None);
+        runtime.block_on(async {
+            for coding in [Coding::Gzip, Coding::Zstd] {
+                let (release, released) = std::sync::mpsc::channel::<()>();
+                let busy = tokio::task::spawn_blocking(move || released.recv());
+                let short = compressor.compress(coding, vec![0; INLINE].into());
+                assert!(pin!(short).as_mut().poll(&mut context).is_ready());
+                let body = Bytes::from(vec![0; INLINE + 1]);
+                let mut long = pin!(compressor.compress(coding, body.clone()));
+                assert!(long.as_mut().poll(&mut context).is_pending());
+                drop(release);
+                assert!(busy.await.is_ok());
+                assert!(
+                    long.await
+                        .is_some_and(|bytes| bytes.len() < body.len() / 100)
+                );
+            }
+            let _all = compressor.places.acquire_many(all).await.unwrap();
+            let body = Bytes::from(vec![0; INLINE + 1]);
+            assert_eq!(compressor.compress(Coding::Zstd, body).await, None);
+        });
     }
 
     #[test]
