@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -12,6 +13,7 @@ use super::progress::Progress;
 use super::scratch::Cache;
 use super::signals::Signals;
 use super::{Source, block_on, plugin_file, print, warn};
+use crate::capability::events::{Connections, Events};
 use crate::capability::sql::{ConnectError, Database};
 use crate::config::{self, Config, Flags};
 use crate::contract::task::{StepReport, TaskInfo};
@@ -114,12 +116,24 @@ impl Run {
             let task = self.task(&tasks)?;
             let source = self.source(&tasks, &found.config).await?;
             let database = found.database().await?;
+            let opened = Events::open(
+                &self.which.name,
+                database.clone(),
+                Arc::new(found.config.events.clone()),
+                Connections::default(),
+            );
+            // What a step publishes is delivered by the gateways, which find it in the log.
+            let (events, _) = opened.await.map_err(|error| Failed {
+                exit: Exit::Unavailable,
+                message: format!("the event log can't be opened: {error:?}"),
+            })?;
             let mut runner = Runner::new(
                 &found.engine,
                 &self.which.name,
                 &found.loaded,
                 &found.settings,
                 database,
+                Some(events),
                 source,
             )?;
             self.steps(&mut runner, &task, &mut signals).await

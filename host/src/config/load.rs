@@ -13,8 +13,8 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Inspection, Inspector, Installer,
-    Log, Metrics, Migrate, Origin, Plugin, Server, Telemetry,
+    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Events, Inspection, Inspector,
+    Installer, Log, Metrics, Migrate, Origin, Plugin, Server, Telemetry,
 };
 use super::{
     blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
@@ -211,6 +211,7 @@ struct Tree {
     blob: Blob,
     #[serde(default)]
     audit: Audit,
+    events: Events,
     database: Database,
     migrate: Migrate,
     auth: Auth,
@@ -271,6 +272,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         deploy: tree.deploy,
         blob: tree.blob,
         audit: tree.audit,
+        events: tree.events,
         data: tree.data,
         database: tree.database,
         migrate: tree.migrate,

@@ -6,6 +6,7 @@ mod compress;
 mod cors;
 mod etag;
 mod exchange;
+mod live;
 mod mounts;
 mod rate;
 mod security;
@@ -26,7 +27,8 @@ pub use mounts::Mounts;
 use self::client::Proxies;
 use self::compress::Compressor;
 use self::cors::Cors;
-use self::exchange::Asked;
+use self::exchange::{Asked, Flow};
+use self::live::Wish;
 use self::rate::Rates;
 use self::security::Security;
 use crate::auth::{self, Claims, Verifier};
@@ -171,6 +173,7 @@ impl Gateway {
             etag::restore(request.headers_mut());
         }
 
+        let wish = Wish::of(&request);
         let caller = caller(claims.as_deref(), address);
         let asked = Asked {
             id,
@@ -203,12 +206,19 @@ impl Gateway {
         measured.took(exchange::route(&mut response).as_deref());
         let limit = service.config().limits.response_body;
         let answered = exchange::response(response, limit);
-        let (mut response, download) = answered.inspect_err(|cause| {
+        let (mut response, flow) = answered.inspect_err(|cause| {
             lease.count_malformed();
             tracing::error!(request = id, plugin = identity.name, version = identity.version, %cause, "malformed answer");
         })?;
-        if let Some(download) = download {
-            return Ok(exchange::send(response, *download, &method, lease).await?);
+        match flow {
+            Some(Flow::Blob(download)) => {
+                return Ok(exchange::send(response, *download, &method, lease).await?);
+            }
+            // Without the lease: it outlives the version.
+            Some(Flow::Events(subscription)) => {
+                return Ok(wish.send(response, *subscription, &method));
+            }
+            None => {}
         }
         if let Some(wishes) = wishes {
             parts.compressor.apply(&wishes, &mut response).await;

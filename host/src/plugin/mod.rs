@@ -30,6 +30,7 @@ pub use task::{Runner, Task};
 pub use version::{Lease, StartError, Version};
 
 use crate::capability::blob::Blobs;
+use crate::capability::events::Events;
 use crate::capability::sql;
 use crate::config;
 use crate::telemetry::{self, Metrics};
@@ -40,6 +41,7 @@ struct Grants {
     identity: Identity,
     database: sql::Database,
     blobs: Option<Blobs>,
+    events: Option<Events>,
     limits: Arc<config::Limits>,
     settings: Arc<BTreeMap<String, String>>,
     measured: Arc<telemetry::Version>,
@@ -52,12 +54,17 @@ impl Grants {
         config: &config::Plugin,
         metrics: &Metrics,
     ) -> Self {
-        let Resources { database, blobs } = resources;
+        let Resources {
+            database,
+            blobs,
+            events,
+        } = resources;
         Self {
             measured: metrics.version(&identity.name, &identity.version),
             identity,
             database,
             blobs,
+            events,
             limits: Arc::new(config.limits.clone()),
             settings: Arc::new(config.settings.clone()),
         }
@@ -71,6 +78,8 @@ pub struct Resources {
     pub database: sql::Database,
     /// The content that it keeps; none for a task.
     pub blobs: Option<Blobs>,
+    /// Its event log.
+    pub events: Option<Events>,
 }
 
 /// How a running version is named in logs and in the audit record.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::Request;
+use http_body_util::BodyExt;
+use hyper::{Request, Response};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
@@ -18,7 +19,8 @@ use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::either::Either;
 
-use super::Handler;
+use super::lasting::Held;
+use super::{Body, Handler, Lasting};
 use super::tls::Tls;
 use super::watched::Watched;
 use crate::config;
@@ -66,8 +68,7 @@ pub(super) async fn serve<H: Handler>(
         let busy = counted.begin();
         async move {
             let response = handler.handle(request, peer).await;
-            drop(busy);
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(settle(response, busy))
         }
     });
 
@@ -101,6 +102,20 @@ pub(super) async fn serve<H: Handler>(
             }
         }
     }
+}
+
+/// The request is out of the handler's hands now; of an answer that lasts, the connection is
+/// still in use.
+fn settle(mut response: Response<Body>, busy: Busy) -> Response<Body> {
+    if response.extensions_mut().remove::<Lasting>().is_none() {
+        return response;
+    }
+    response.map(|body| match body {
+        http_body_util::Either::Right(body) => {
+            http_body_util::Either::Right(Held { body, _held: busy }.boxed_unsync())
+        }
+        whole => whole,
+    })
 }
 
 /// Runs the requests of HTTP/2 as tasks that the end of the process waits for.

@@ -1,6 +1,7 @@
 //! Sockets: who may connect, and how long a connection may do nothing.
 
 mod connection;
+mod lasting;
 pub mod tls;
 mod watched;
 
@@ -25,6 +26,11 @@ use crate::telemetry::metrics::Connected;
 
 /// The body of an answer: all of it, or what comes piece by piece and may break off.
 pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
+
+/// Beside an answer: its connection is in use as long as the body is there, whether or not
+/// anything is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Lasting;
 
 /// A body that is all there.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
