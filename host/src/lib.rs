@@ -203,7 +203,13 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         })?;
         background.spawn(dispatcher.run(background.clone()));
         shutdown.spawn(log.clone().close_with(shutdown.clone()));
-        let service = Service::new(name.clone(), settings.clone(), database, log, shared.clone());
+        let service = Service::new(
+            name.clone(),
+            settings.clone(),
+            database,
+            log,
+            shared.clone(),
+        );
         let signature = signature_beside(&settings.file);
         service
             .open(loaded, signature.as_deref(), apply)

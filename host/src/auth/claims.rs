@@ -58,7 +58,10 @@ impl Claims {
                 .map(|value| id(value, "tenant"))
                 .transpose()?,
             // What is no number was refused before.
-            expires: claims.get("exp").and_then(Value::as_f64).map(|at| at as u64),
+            expires: claims
+                .get("exp")
+                .and_then(Value::as_f64)
+                .map(|at| at as u64),
             json: Value::Object(claims).to_string(),
         })
     }

@@ -14,8 +14,8 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use crate::auth::Claims;
 use crate::capability::blob::{Download, store};
-use crate::capability::events::Subscription;
 use crate::capability::body::IncomingBody;
+use crate::capability::events::Subscription;
 use crate::config;
 use crate::contract::body::BodyError;
 use crate::contract::http;

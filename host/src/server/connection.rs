@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::{Request, Response};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
@@ -20,9 +20,9 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::either::Either;
 
 use super::lasting::Held;
-use super::{Body, Handler, Lasting};
 use super::tls::Tls;
 use super::watched::Watched;
+use super::{Body, Handler, Lasting};
 use crate::config;
 use crate::lifecycle::Shutdown;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::Events;
 use super::cursor::Vector;
 use super::table::{self, Row};
-use super::Events;
 use crate::contract::sql::Error;
 use crate::lifecycle::Shutdown;
 
@@ -157,8 +157,7 @@ impl Dispatcher {
         for part in 0..inner.log.partitions {
             while inner.hub.at(part) < heads.at(part) {
                 let after = inner.hub.at(part);
-                let rows =
-                    table::following(&inner.database, &inner.log, part, after, PAGE).await?;
+                let rows = table::following(&inner.database, &inner.log, part, after, PAGE).await?;
                 if rows.first().is_none_or(|row| row.position != after + 1) {
                     self.skip(part, after).await?;
                     continue;
@@ -182,7 +181,12 @@ impl Dispatcher {
             tracing::error!(part, after, "the event log has a gap");
             return Err(Error::Other);
         }
-        tracing::warn!(part, after, floor, "events were removed before they were sent");
+        tracing::warn!(
+            part,
+            after,
+            floor,
+            "events were removed before they were sent"
+        );
         inner.hub.lose(part, floor);
         Ok(())
     }

@@ -59,9 +59,8 @@ impl Frame {
     /// What was missed can't be had: the client is at `cursor` from now on, and has to find
     /// out by other means how it got there.
     pub(super) fn reset(reason: &str, cursor: Arc<str>) -> Self {
-        let json = format!(
-            "{{\"type\":\"sync.reset\",\"reason\":\"{reason}\",\"cursor\":\"{cursor}\"}}"
-        );
+        let json =
+            format!("{{\"type\":\"sync.reset\",\"reason\":\"{reason}\",\"cursor\":\"{cursor}\"}}");
         Self::new("sync.reset", Some(cursor), json)
     }
 

@@ -77,20 +77,9 @@ impl Hub {
         self.state.lock().vector.at(part)
     }
 
-    /// What was dispatched.
-    pub(super) fn vector(&self) -> Vector {
-        self.state.lock().vector.clone()
-    }
-
-    /// The same, as it is handed out.
+    /// What was dispatched, as it is handed out.
     pub(super) fn cursor(&self) -> Arc<str> {
         self.state.lock().cursor(&self.log)
-    }
-
-    /// Connections that are open.
-    pub(super) fn count(&self) -> usize {
-        let state = self.state.lock();
-        state.subjects.values().map(Vec::len).sum()
     }
 
     /// Hands a row to those who receive its topic, if it is the next of its partition; tells
@@ -226,9 +215,7 @@ impl Control {
 impl State {
     fn cursor(&mut self, log: &Log) -> Arc<str> {
         let vector = &self.vector;
-        let cursor = self
-            .cursor
-            .get_or_insert_with(|| vector.encode(log).into());
+        let cursor = self.cursor.get_or_insert_with(|| vector.encode(log).into());
         Arc::clone(cursor)
     }
 

@@ -38,10 +38,7 @@ impl Log {
                 return Ok(log);
             }
             outcome = Self::make(plugin, database, partitions).await;
-            if !matches!(
-                outcome,
-                Err(Error::UniqueViolation(_) | Error::Conflict)
-            ) {
+            if !matches!(outcome, Err(Error::UniqueViolation(_) | Error::Conflict)) {
                 break;
             }
         }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Inner;
 use super::cursor::{Lost, Vector};
 use super::frame::Frame;
 use super::log::topic_key;
 use super::table::{self, Row, Verb};
-use super::Inner;
 use crate::contract::sql::Error;
 
 /// What is to be sent before what is live.

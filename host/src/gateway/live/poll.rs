@@ -53,8 +53,7 @@ impl Poll {
                 }
             }
         }
-        let is_something =
-            !self.events.is_empty() || self.reset.is_some() || self.close.is_some();
+        let is_something = !self.events.is_empty() || self.reset.is_some() || self.close.is_some();
         if !is_something {
             ready!(self.timer.as_mut().poll(context));
         }

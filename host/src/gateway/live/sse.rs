@@ -73,7 +73,9 @@ impl Stream {
             self.timer.as_mut().reset(next);
             // An id without data is no event, but the client comes back with it: what it
             // missed meanwhile of other topics need not be looked through.
-            return Poll::Ready(Some(format!("id: {}\n\n", self.subscription.cursor()).into()));
+            return Poll::Ready(Some(
+                format!("id: {}\n\n", self.subscription.cursor()).into(),
+            ));
         }
     }
 
