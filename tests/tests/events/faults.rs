@@ -104,7 +104,7 @@ async fn a_slow_client_is_closed_and_goes_on_where_it_was(database: TestDatabase
     socket.set_recv_buffer_size(4096).unwrap();
     let mut slow = socket.connect(server.addr()).await.unwrap();
     let head = "GET /events?subject=me&topics=a HTTP/1.1\r\nhost: x\r\n\
-                accept: text/event-stream\r\n\r\n";
+                accept: text/event-stream\r\nconnection: close\r\n\r\n";
     slow.write_all(head.as_bytes()).await.unwrap();
     let mut first = [0; 12];
     slow.read_exact(&mut first).await.unwrap();

@@ -24,7 +24,7 @@ async fn events_come_in_the_order_of_their_commits(database: TestDatabase) {
     let mut listener = begin(&server, "a,b").await;
     commit(
         &server,
-        "publish a one {\"n\":\n1}\npublish b two [2]\npublish c three 3\npublish a four \"4\"",
+        "publish a one {\"n\":1}\npublish b two [2]\npublish c three 3\npublish a four \"4\"",
     )
     .await;
     publish(&server, "a", 5..8).await;

@@ -141,3 +141,23 @@ pub(super) fn check_name(what: &str, name: &str, limit: usize) -> Result<(), Str
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_put_on_one_line_and_nothing_else_is_taken() {
+        let mut text = "{\n\"a\": \"x\\ny\",\r\n\"b\": 1 }".to_owned();
+        let before: serde_json::Value = serde_json::from_str(&text).unwrap();
+        one_line(&mut text).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            before
+        );
+        for bad in ["", "{", "\"a\nb\"", "1 2"] {
+            assert!(one_line(&mut bad.to_owned()).is_err(), "{bad:?}");
+        }
+    }
+}
