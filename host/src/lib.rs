@@ -191,17 +191,25 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
             continue;
         };
         let database = databases.of(&name).clone();
-        let opened = Events::open(
-            &name,
-            database.clone(),
-            Arc::clone(&event_settings),
-            connections.clone(),
-        );
-        let (log, dispatcher) = opened.await.map_err(|source| StartError::Events {
+        let parts = events::Parts {
+            settings: Arc::clone(&event_settings),
+            connections: connections.clone(),
+            bus: events::Bus::of(&config, &name),
+            measured: metrics.live(&name),
+        };
+        let opened = Events::open(&name, database.clone(), parts).await;
+        let events::Opened {
+            events: log,
+            dispatcher,
+            messenger,
+            gone,
+        } = opened.map_err(|source| StartError::Events {
             plugin: name.clone(),
             source,
         })?;
         background.spawn(dispatcher.run(background.clone()));
+        background.spawn(messenger.run(background.clone()));
+        background.spawn(log.clone().sweep(background.clone()));
         shutdown.spawn(log.clone().close_with(shutdown.clone()));
         let service = Service::new(
             name.clone(),
@@ -232,7 +240,10 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         let blobs = service.blobs().clone();
         background.spawn(blobs.clone().watch(background.clone()));
         all_blobs.push(blobs);
-        services.push(Arc::new(service));
+        let service = Arc::new(service);
+        let told = deployment::tell_closed(Arc::clone(&service), gone, background.clone());
+        background.spawn(told);
+        services.push(service);
     }
 
     let health = Health {

@@ -4,9 +4,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{SinkExt, Stream, StreamExt};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderName;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// How long anything may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -150,4 +155,104 @@ impl Listener {
 /// A client without a limit on the time of an answer.
 pub fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
+}
+
+/// A client of a WebSocket.
+pub struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// The subprotocol that was agreed on.
+    pub protocol: Option<String>,
+}
+
+/// What ended a WebSocket.
+#[derive(Debug, PartialEq, Eq)]
+pub struct End {
+    /// The code.
+    pub code: u16,
+    /// The reason.
+    pub reason: String,
+}
+
+impl Socket {
+    /// Connects to `target` on `http://ADDR`, with further headers.
+    pub async fn open(base: &str, target: &str, headers: &[(&str, &str)]) -> Self {
+        let connected = Self::try_open(base, target, headers).await;
+        connected.expect("a WebSocket")
+    }
+
+    /// The same of one that may be refused; the status then.
+    pub async fn try_open(base: &str, target: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        let address = base.strip_prefix("http://").unwrap();
+        let mut request = format!("ws://{address}{target}")
+            .into_client_request()
+            .unwrap();
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        match client_async(request, stream).await {
+            Ok((stream, response)) => {
+                let protocol = response.headers().get("sec-websocket-protocol");
+                let protocol = protocol.map(|name| name.to_str().unwrap().to_owned());
+                Ok(Self { stream, protocol })
+            }
+            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sends a text.
+    pub async fn send(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.unwrap();
+    }
+
+    /// Sends bytes.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream
+            .send(Message::binary(bytes.to_vec()))
+            .await
+            .unwrap();
+    }
+
+    /// The next object, or how it ended.
+    pub async fn next(&mut self) -> Result<Value, End> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.stream.next())
+                .await
+                .expect("nothing comes");
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(serde_json::from_str(&text).unwrap());
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err(End {
+                        code: frame.code.into(),
+                        reason: frame.reason.to_string(),
+                    });
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => {
+                    return Err(End {
+                        code: 0,
+                        reason: format!("{other:?}"),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Waits for a ping, before which nothing else may come.
+    pub async fn ping(&mut self) {
+        let message = tokio::time::timeout(PATIENCE, self.stream.next()).await;
+        let message = message.expect("nothing comes").unwrap().unwrap();
+        assert!(message.is_ping(), "{message:?}");
+        // The answer is sent with what is asked next.
+        self.stream.flush().await.unwrap();
+    }
+
+    /// Ends it as a client does that has done.
+    pub async fn close(mut self) {
+        self.stream.close(None).await.unwrap();
+    }
 }

@@ -13,12 +13,13 @@ use super::progress::Progress;
 use super::scratch::Cache;
 use super::signals::Signals;
 use super::{Source, block_on, plugin_file, print, warn};
-use crate::capability::events::{Connections, Events};
+use crate::capability::events::{Bus, Connections, Events, Parts};
 use crate::capability::sql::{ConnectError, Database};
 use crate::config::{self, Config, Flags};
 use crate::contract::task::{StepReport, TaskInfo};
 use crate::migrate::{self, Migration};
 use crate::plugin::{Engine, Loaded, Runner, Task};
+use crate::telemetry::Metrics;
 use crate::{StartError, load_all, telemetry};
 
 /// Print what long work a plugin offers.
@@ -119,11 +120,15 @@ impl Run {
             let opened = Events::open(
                 &self.which.name,
                 database.clone(),
-                Arc::new(found.config.events.clone()),
-                Connections::default(),
+                Parts {
+                    settings: Arc::new(found.config.events.clone()),
+                    connections: Connections::default(),
+                    bus: Bus::None,
+                    measured: Metrics::unread().live(&self.which.name),
+                },
             );
             // What a step publishes is delivered by the gateways, which find it in the log.
-            let (events, _) = opened.await.map_err(|error| Failed {
+            let opened = opened.await.map_err(|error| Failed {
                 exit: Exit::Unavailable,
                 message: format!("the event log can't be opened: {error:?}"),
             })?;
@@ -133,7 +138,7 @@ impl Run {
                 &found.loaded,
                 &found.settings,
                 database,
-                Some(events),
+                Some(opened.events),
                 source,
             )?;
             self.steps(&mut runner, &task, &mut signals).await

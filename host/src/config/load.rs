@@ -17,8 +17,8 @@ use super::{
     Installer, Log, Metrics, Migrate, Origin, Plugin, Server, Telemetry,
 };
 use super::{
-    blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
-    secret, settings, tls,
+    blob_store, check, database_url, events, file, installer, key_sources, keys, original,
+    own_database, secret, settings, tls,
 };
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -120,6 +120,7 @@ impl Draft {
         config.installer = installer;
         config.warnings = warnings;
         config.blob.store = blob_store::of(&layers, &config.data)?;
+        config.events.nats = events::nats(&layers, &config.events)?;
         check::together(&mut config, &layers)?;
         blob_store::check(&config, &layers)?;
         tls::check(&config, &layers)?;
@@ -243,6 +244,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             key if own_database::is_part(key) => {}
             // See `blob_store`.
             key if blob_store::is_part(key) => {}
+            // See `events`.
+            key if events::is_part(key) => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }

@@ -51,7 +51,7 @@ pub use blob_store::{BlobStore, S3};
 pub use engine::{Engine, Optimize};
 pub use env::Environment;
 pub use error::ConfigError;
-pub use events::Events;
+pub use events::{BusKind, Events, Nats};
 pub use flags::Flags;
 pub use grants::{GRANTS, Grants};
 pub use inspection::{Inspection, Inspector, InspectorLimits};

@@ -211,10 +211,18 @@ pub const SETTINGS: &[Setting] = &[
     set("events.replay", count(0, 10_000), "1000",
         "Events that a client which comes back is sent; when it missed more, it is told that \
          alone (`sync.reset`)."),
+    set("events.frame_bytes", size(64, MIB), "16KiB",
+        "The longest frame that a client may send on a WebSocket."),
+    set("events.frame_rate", count(1, 1_000_000), "10",
+        "Frames that one such client may send in a second, on average; one that sends more is \
+         closed."),
+    set("events.frame_burst", count(1, 1_000_000), "20", "How many of them may come at once."),
     set("events.heartbeat", time(100, HOUR), "25s",
         "How often a client hears from an idle connection."),
     set("events.poll", time(10, HOUR), "500ms",
         "How often the log is looked at for what no notice told."),
+    set("events.bus_poll", time(10, HOUR), "1s",
+        "The same while the other gateways can be heard over the bus: what a lost notice costs."),
     set("events.wait", time(0, HOUR), "60s", "How long a long poll may wait at most."),
     set("events.retry", time(10, HOUR), "2s",
         "When a client should come back that lost its connection."),
@@ -222,6 +230,23 @@ pub const SETTINGS: &[Setting] = &[
         "How long an event is kept for clients that come back."),
     set("events.retention_count", count(1, 1_000_000_000), "1000000",
         "How many events of one partition are kept."),
+    set("events.sweep_interval", time(10, DAY), "1min",
+        "How often what is older, or more, is removed."),
+    set("events.bus", Kind::Choice(&["auto", "none", "postgres", "nats"]), "auto",
+        "Over what gateways tell each other of events. `auto`: NATS when `events.nats.url` is set, \
+         or else LISTEN and NOTIFY of a PostgreSQL that has the log, or else nothing: each looks \
+         every `events.poll`."),
+    unset("events.nats.url", Kind::Secret,
+        "The address of a NATS server, `nats://USER:PASSWORD@HOST:PORT` or `tls://HOST:PORT`, or \
+         those of several of one cluster, separated by commas."),
+    unset("events.nats.url_file", Kind::Path, "A file that holds `events.nats.url`."),
+    set("events.nats.prefix", Kind::Text, "gateway",
+        "What the subjects begin with: they are PREFIX.LOG.PARTITION and PREFIX.LOG.signal."),
+    unset("events.nats.credentials_file", Kind::Path,
+        "A file of credentials, as `nsc` writes it."),
+    unset("events.nats.ca_file", Kind::Path,
+        "A PEM file with the authorities that sign the servers' certificates, beside those of the \
+         system."),
     set("engine.optimize", Kind::Choice(&["speed", "none"]), "speed",
         "How components are compiled. `none` compiles sooner and runs slower: for those who \
          write one and wait for it."),
@@ -427,6 +452,7 @@ pub(super) const ALTERNATIVES: &[(&str, &str)] = &[
     ("auth.database.url", "auth.database.url_file"),
     ("admin.token", "admin.token_file"),
     ("blob.s3.access_key", "blob.s3.access_key_file"),
+    ("events.nats.url", "events.nats.url_file"),
     ("blob.s3.secret_key", "blob.s3.secret_key_file"),
     ("plugin.*.database.url", "plugin.*.database.url_file"),
 ];

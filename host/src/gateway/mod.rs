@@ -28,14 +28,14 @@ use self::client::Proxies;
 use self::compress::Compressor;
 use self::cors::Cors;
 use self::exchange::{Asked, Flow};
-use self::live::Wish;
+use self::live::{Talk, Wish};
 use self::rate::Rates;
 use self::security::Security;
 use crate::auth::{self, Claims, Verifier};
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
-use crate::plugin::{Failure, Waiting};
+use crate::plugin::{Failure, Speaker, Waiting};
 use crate::server::{Body, Handler};
 use crate::telemetry::access::Line;
 use crate::telemetry::metrics::{Connected, Request as Measured};
@@ -154,6 +154,11 @@ impl Gateway {
         let _place = self.place(&parts.limits).await?;
         // Before the body is read: a bad token costs no more than a head.
         auth::refuse_in_query(request.uri().query())?;
+        if !request.headers().contains_key(AUTHORIZATION)
+            && let Some(token) = live::take_token(request.headers_mut())
+        {
+            request.headers_mut().insert(AUTHORIZATION, token);
+        }
         let tokens = request.headers().get_all(AUTHORIZATION);
         let claims = parts
             .verifier
@@ -173,8 +178,9 @@ impl Gateway {
             etag::restore(request.headers_mut());
         }
 
-        let wish = Wish::of(&request);
+        let wish = Wish::of(&mut request);
         let caller = caller(claims.as_deref(), address);
+        let holder = claims.clone();
         let asked = Asked {
             id,
             path,
@@ -216,7 +222,12 @@ impl Gateway {
             }
             // Without the lease: it outlives the version.
             Some(Flow::Events(subscription)) => {
-                return Ok(wish.send(response, *subscription, &method));
+                let talk = Talk {
+                    service: Arc::clone(service),
+                    speaker: Arc::new(Speaker::new(id, holder, address)),
+                    caller: caller().into(),
+                };
+                return wish.send(response, *subscription, &method, talk, &self.shutdown);
             }
             None => {}
         }

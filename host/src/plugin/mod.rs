@@ -21,13 +21,13 @@ pub use engine::Engine;
 pub use failure::Failure;
 pub use inspect::{Inspection, inspect};
 pub use inspector::{Inspector, Seen, Source, Unreadable};
-pub use instance::{Answer, Body, Call, Content};
+pub use instance::{Answer, Body, Call, Content, Speaker};
 pub use load::{Facts, LoadError, Loaded};
 pub use pool::Turnstile;
 pub(crate) use pool::Waiting;
 pub use stats::{Counts, Stats};
 pub use task::{Runner, Task};
-pub use version::{Lease, StartError, Version};
+pub use version::{Lease, Said, StartError, Version};
 
 use crate::capability::blob::Blobs;
 use crate::capability::events::Events;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::header::UPGRADE;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -22,7 +23,7 @@ use tokio_util::either::Either;
 use super::lasting::Held;
 use super::tls::Tls;
 use super::watched::Watched;
-use super::{Body, Handler, Lasting};
+use super::{Body, Handler, Lasting, Place};
 use crate::config;
 use crate::lifecycle::Shutdown;
 
@@ -34,6 +35,7 @@ pub(super) async fn serve<H: Handler>(
     handler: Arc<H>,
     limits: &config::Server,
     shutdown: Shutdown,
+    place: Place,
 ) {
     let mut stream = TimeoutStream::new(stream);
     // A peer that stops reading must not hold an answer for ever.
@@ -63,7 +65,10 @@ pub(super) async fn serve<H: Handler>(
         stream,
         activity: Arc::clone(&activity),
     };
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if request.headers().contains_key(UPGRADE) {
+            request.extensions_mut().insert(place.clone());
+        }
         let handler = Arc::clone(&handler);
         let busy = counted.begin();
         async move {
@@ -73,7 +78,8 @@ pub(super) async fn serve<H: Handler>(
     });
 
     let builder = builder(limits, shutdown.clone());
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut ending = false;
     loop {
         tokio::select! {

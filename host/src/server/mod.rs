@@ -17,7 +17,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::tls::Tls;
 use crate::config;
@@ -31,6 +31,13 @@ pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
 /// anything is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Lasting;
+
+/// What a connection is counted by. Beside a request that asks to take its connection over:
+/// whoever does so keeps it for as long.
+#[derive(Debug, Clone)]
+pub struct Place {
+    _held: Arc<(OwnedSemaphorePermit, Option<Connected>)>,
+}
 
 /// A body that is all there.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
@@ -89,11 +96,12 @@ pub async fn serve<H: Handler>(
         prepare(&stream);
         let (handler, limits) = (Arc::clone(&handler), limits.load_full());
         let (tls, ending) = (tls.clone(), shutdown.clone());
-        let counted = handler.connected();
+        let place = Place {
+            _held: Arc::new((place, handler.connected())),
+        };
         shutdown.spawn(async move {
             let tls = tls.as_deref();
-            connection::serve(stream, peer, tls, handler, &limits, ending).await;
-            drop((place, counted));
+            connection::serve(stream, peer, tls, handler, &limits, ending, place).await;
         });
     }
 }

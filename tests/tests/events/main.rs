@@ -7,11 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod bus;
 mod faults;
 mod limits;
 mod order;
 mod replay;
+mod retention;
 mod rights;
+mod sockets;
 
 use gateway_tests::database::TestDatabase;
 use gateway_tests::live::Listener;

@@ -27,6 +27,15 @@ const PAGE: usize = 500;
 pub(super) enum Ask {
     /// These rows were committed.
     Rows(Vec<Row>),
+    /// A partition has rows up to there.
+    Notice {
+        /// Which.
+        part: usize,
+        /// The last.
+        position: u64,
+    },
+    /// To look now.
+    Look,
     /// To dispatch everything that was committed before, and to tell how far that is. Not
     /// answered when the log can't be read.
     CatchUp(oneshot::Sender<Vector>),
@@ -40,6 +49,9 @@ pub struct Dispatcher {
     /// Rows that came before their turn, by partition.
     early: Vec<BTreeMap<u64, Row>>,
     waiting: Vec<oneshot::Sender<Vector>>,
+    /// How far partitions are said to be.
+    said: BTreeMap<usize, u64>,
+    is_asked_to_look: bool,
 }
 
 impl Dispatcher {
@@ -49,6 +61,8 @@ impl Dispatcher {
             events,
             asked,
             waiting: Vec::new(),
+            said: BTreeMap::new(),
+            is_asked_to_look: false,
         }
     }
 
@@ -79,9 +93,17 @@ impl Dispatcher {
                 sleep(TURN).await;
                 self.take_all();
             }
-            if is_time || self.has_early() || !self.waiting.is_empty() {
+            let is_asked = std::mem::take(&mut self.is_asked_to_look);
+            if is_time || is_asked || !self.waiting.is_empty() {
                 self.look().await;
-                next_look = Instant::now() + self.events.settings().poll;
+                let settings = self.events.settings();
+                let pause = match self.events.0.line.is_up() {
+                    true => settings.bus_poll,
+                    false => settings.poll,
+                };
+                next_look = Instant::now() + pause;
+            } else if let Err(error) = self.fill().await {
+                self.failed(&error);
             }
         }
     }
@@ -95,6 +117,13 @@ impl Dispatcher {
     fn take(&mut self, ask: Ask) {
         match ask {
             Ask::CatchUp(answer) => self.waiting.push(answer),
+            Ask::Look => self.is_asked_to_look = true,
+            Ask::Notice { part, position } => {
+                if position > self.events.0.hub.at(part) {
+                    let said = self.said.entry(part).or_default();
+                    *said = position.max(*said);
+                }
+            }
             Ask::Rows(rows) => {
                 for row in rows {
                     self.place(row);
@@ -143,34 +172,67 @@ impl Dispatcher {
                     let _gone = answer.send(heads.clone());
                 }
             }
-            Err(error) => {
-                let plugin = &self.events.0.plugin;
-                tracing::warn!(plugin, ?error, "the event log can't be read");
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&self, error: &Error) {
+        let plugin = &self.events.0.plugin;
+        tracing::warn!(plugin, ?error, "the event log can't be read");
+    }
+
+    /// Dispatches what is before rows that came too early, and what partitions are said to
+    /// have.
+    async fn fill(&mut self) -> Result<(), Error> {
+        let mut ends = std::mem::take(&mut self.said);
+        for (part, early) in self.early.iter().enumerate() {
+            if let Some(last) = early.keys().next_back() {
+                let end = ends.entry(part).or_default();
+                *end = (*last).max(*end);
             }
         }
+        for (part, end) in ends {
+            self.fetch_part(part, end).await?;
+        }
+        Ok(())
     }
 
     async fn fetch(&mut self) -> Result<Vector, Error> {
         let events = self.events.clone();
         let inner = &events.0;
         let heads = table::heads(&inner.database, &inner.log).await?;
-        for part in 0..inner.log.partitions {
-            while inner.hub.at(part) < heads.at(part) {
-                let after = inner.hub.at(part);
-                let rows = table::following(&inner.database, &inner.log, part, after, PAGE).await?;
-                if rows.first().is_none_or(|row| row.position != after + 1) {
-                    self.skip(part, after).await?;
-                    continue;
-                }
-                for row in rows {
-                    self.place(row);
-                }
-            }
-            if let Some(early) = self.early.get_mut(part) {
-                early.retain(|position, _| *position > inner.hub.at(part));
-            }
+        self.said.clear();
+        let parts = 0..inner.log.partitions;
+        let behind = parts
+            .clone()
+            .map(|part| heads.at(part).saturating_sub(inner.hub.at(part)));
+        inner.measured.lags(behind.sum());
+        for part in parts {
+            self.fetch_part(part, heads.at(part)).await?;
         }
         Ok(heads)
+    }
+
+    /// Dispatches the rows of a partition up to one of them.
+    async fn fetch_part(&mut self, part: usize, end: u64) -> Result<(), Error> {
+        let events = self.events.clone();
+        let inner = &events.0;
+        while part < inner.log.partitions && inner.hub.at(part) < end {
+            let after = inner.hub.at(part);
+            let rows = table::following(&inner.database, &inner.log, part, after, PAGE).await?;
+            if rows.first().is_none_or(|row| row.position != after + 1) {
+                self.skip(part, after).await?;
+                continue;
+            }
+            inner.measured.fetched(rows.len());
+            for row in rows {
+                self.place(row);
+            }
+        }
+        if let Some(early) = self.early.get_mut(part) {
+            early.retain(|position, _| *position > inner.hub.at(part));
+        }
+        Ok(())
     }
 
     /// Goes on behind what was removed before it was dispatched here.

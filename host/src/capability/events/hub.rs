@@ -13,6 +13,7 @@ use super::outlet::{Close, Outlet};
 use super::table::{Row, Verb};
 use crate::config;
 use crate::contract::events::Error;
+use crate::telemetry::metrics::Live;
 
 /// How long an `admit` or a `revoke` is remembered for requests that began before it; longer
 /// than any of them takes.
@@ -26,6 +27,7 @@ const MAX_REMEMBERED: usize = 100_000;
 pub(super) struct Hub {
     log: Log,
     settings: Arc<config::Events>,
+    measured: Arc<Live>,
     state: Mutex<State>,
 }
 
@@ -55,10 +57,16 @@ struct Control {
 }
 
 impl Hub {
-    pub(super) fn new(log: Log, vector: Vector, settings: Arc<config::Events>) -> Self {
+    pub(super) fn new(
+        log: Log,
+        vector: Vector,
+        settings: Arc<config::Events>,
+        measured: Arc<Live>,
+    ) -> Self {
         Self {
             log,
             settings,
+            measured,
             state: Mutex::new(State {
                 vector,
                 cursor: None,
@@ -91,11 +99,12 @@ impl Hub {
         }
         state.vector.set(row.part, row.position);
         state.cursor = None;
+        let mut receivers = 0;
         match row.entry.verb {
             Verb::Publish => {
                 if state.topics.contains_key(row.entry.topic.as_str()) {
                     let frame = Frame::of_row(row, state.cursor(&self.log));
-                    state.send(&row.entry.topic, &Arc::new(frame));
+                    receivers = state.send(&row.entry.topic, &Arc::new(frame));
                 }
             }
             Verb::Admit | Verb::Revoke => {
@@ -108,6 +117,8 @@ impl Hub {
                 state.remember(control);
             }
         }
+        drop(state);
+        self.measured.dispatched(receivers);
         true
     }
 
@@ -219,12 +230,15 @@ impl State {
         Arc::clone(cursor)
     }
 
-    fn send(&self, topic: &str, frame: &Arc<Frame>) {
-        for outlet in self.topics.get(topic).into_iter().flatten() {
+    /// Puts a frame into the queues of a topic; tells how many these are.
+    fn send(&self, topic: &str, frame: &Arc<Frame>) -> usize {
+        let receivers = self.topics.get(topic).map_or(&[][..], Vec::as_slice);
+        for outlet in receivers {
             if !outlet.push(frame) {
                 tracing::debug!(subject = %outlet.subject, "a client is too slow");
             }
         }
+        receivers.len()
     }
 
     fn remember(&mut self, control: Control) {

@@ -11,6 +11,7 @@
 //! whichever way it learns of them: from the commits here, from a notice of another gateway,
 //! or because it looked. Only the table is believed; everything else is for speed.
 
+mod bus;
 mod cursor;
 mod dispatcher;
 mod frame;
@@ -20,6 +21,7 @@ mod outlet;
 mod pending;
 mod replay;
 mod subscription;
+mod sweep;
 mod table;
 mod view;
 
@@ -29,6 +31,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
+use self::bus::{Line, Out};
 use self::cursor::Vector;
 use self::dispatcher::{Ask, Dispatcher};
 use self::hub::Hub;
@@ -38,10 +41,12 @@ use crate::config;
 use crate::contract::events::Error;
 use crate::contract::sql;
 use crate::lifecycle::Shutdown;
+use crate::telemetry::metrics::Live;
 
+pub use bus::{Bus, Messenger, Nats};
 pub use frame::Frame;
 pub use outlet::{Close, Item};
-pub(crate) use pending::Pending;
+pub(crate) use pending::{Pending, one_line};
 pub use subscription::Subscription;
 pub use view::{Capability, View};
 
@@ -60,7 +65,11 @@ struct Inner {
     database: Database,
     settings: Arc<config::Events>,
     hub: Hub,
+    line: Line,
+    measured: Arc<Live>,
     asks: mpsc::Sender<Ask>,
+    /// Subjects whose last connection has ended.
+    gone: mpsc::Sender<Arc<str>>,
     /// Those of all plugins of this gateway.
     connections: Connections,
 }
@@ -86,32 +95,72 @@ impl Drop for Counted {
     }
 }
 
+/// A log, and what has to be run for it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The log.
+    pub events: Events,
+    /// Hands out what is published.
+    pub dispatcher: Dispatcher,
+    /// Tells other gateways, and hears them.
+    pub messenger: Messenger,
+    /// The subjects whose last connection here has ended.
+    pub gone: mpsc::Receiver<Arc<str>>,
+}
+
+/// What a log is opened with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// What holds for all of them.
+    pub settings: Arc<config::Events>,
+    /// Those of the gateway.
+    pub connections: Connections,
+    /// How the gateways hear of each other.
+    pub bus: Bus,
+    /// Where it is measured.
+    pub measured: Arc<Live>,
+}
+
 impl Events {
-    /// The log of a plugin, which is made when it is missing. Nothing is delivered until
-    /// [`Self::run`] is.
+    /// The log of a plugin, which is made when it is missing. Nothing is delivered until the
+    /// parts of it are run.
     ///
     /// # Errors
     /// The database can't be used, or the gateway's migrations have not run.
     pub async fn open(
         plugin: &str,
         database: Database,
-        settings: Arc<config::Events>,
-        connections: Connections,
-    ) -> Result<(Self, Dispatcher), sql::Error> {
+        parts: Parts,
+    ) -> Result<Opened, sql::Error> {
+        let Parts {
+            settings,
+            connections,
+            bus,
+            measured,
+        } = parts;
         let log = Log::open(plugin, &database, settings.partitions).await?;
         let vector = table::heads(&database, &log).await?;
         let (asks, asked) = mpsc::channel(BACKLOG);
+        let (gone, are_gone) = mpsc::channel(BACKLOG);
+        let (line, out) = Line::new();
         let events = Self(Arc::new(Inner {
             plugin: plugin.to_owned(),
-            hub: Hub::new(log, vector, settings.clone()),
+            hub: Hub::new(log, vector, Arc::clone(&settings), Arc::clone(&measured)),
+            line,
+            measured,
             log,
             database,
             settings,
             asks,
+            gone,
             connections,
         }));
-        let dispatcher = Dispatcher::new(events.clone(), asked);
-        Ok((events, dispatcher))
+        Ok(Opened {
+            dispatcher: Dispatcher::new(events.clone(), asked),
+            messenger: Messenger::new(events.clone(), bus, out),
+            events,
+            gone: are_gone,
+        })
     }
 
     /// Ends the connections, with the advice to come back elsewhere, when nothing new should
@@ -127,10 +176,16 @@ impl Events {
         &self.0.settings
     }
 
-    /// Tells the dispatcher what was committed here.
+    /// Tells the dispatcher, and the other gateways, what was committed here.
     fn committed(&self, rows: Vec<table::Row>) {
-        // What finds no room is found in the table.
-        let _full = self.0.asks.try_send(Ask::Rows(rows));
+        self.0.measured.published(rows.len());
+        self.0.line.tell(|| Out::Rows(rows.clone()));
+        self.hear(Ask::Rows(rows));
+    }
+
+    /// Asks the dispatcher, which looks for what finds no room here.
+    fn hear(&self, ask: Ask) {
+        let _full = self.0.asks.try_send(ask);
     }
 
     /// Resolves when everything was dispatched that was committed before, and tells how far

@@ -20,8 +20,10 @@ pub enum Close {
     Slow,
     /// The gateway stops.
     Stopping,
-    /// The client sent what it may not, or too much.
+    /// The client sent what it may not, or too often.
     Refused,
+    /// The client sent too much at once.
+    TooBig,
 }
 
 impl Close {
@@ -34,6 +36,7 @@ impl Close {
             Self::Slow => 4408,
             Self::Stopping => 1012,
             Self::Refused => 1008,
+            Self::TooBig => 1009,
         }
     }
 
@@ -46,6 +49,7 @@ impl Close {
             Self::Slow => "slow",
             Self::Stopping => "restart",
             Self::Refused => "refused",
+            Self::TooBig => "too-big",
         }
     }
 }

@@ -123,7 +123,7 @@ pub(super) fn checked(mut event: Event, limits: &config::Events) -> Result<Event
 
 /// Checks that a text is JSON, and puts it on one line: between its tokens a line end is as
 /// good as a space, and in its texts there is none.
-pub(super) fn one_line(json: &mut String) -> Result<(), String> {
+pub(crate) fn one_line(json: &mut String) -> Result<(), String> {
     serde_json::from_str::<serde::de::IgnoredAny>(json)
         .map_err(|error| format!("a payload must be JSON: {error}"))?;
     if json.contains(['\n', '\r']) {

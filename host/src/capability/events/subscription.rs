@@ -31,6 +31,7 @@ impl Subscription {
         expires: Option<u64>,
         counted: Counted,
     ) -> Self {
+        events.0.measured.connections.inc();
         let expires = expires.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
         Self {
             events,
@@ -77,10 +78,14 @@ impl Subscription {
                 self.outlet.poll_next(context)
             }
         };
-        if let Poll::Ready(Item::Frame(frame)) = &item
-            && let Some(cursor) = frame.cursor()
-        {
-            self.cursor = Arc::clone(cursor);
+        match &item {
+            Poll::Ready(Item::Frame(frame)) => {
+                if let Some(cursor) = frame.cursor() {
+                    self.cursor = Arc::clone(cursor);
+                }
+            }
+            Poll::Ready(Item::Close(why)) => self.events.0.measured.closed(why.reason()),
+            Poll::Pending => {}
         }
         item
     }
@@ -104,6 +109,11 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let _is_last = self.events.0.hub.leave(&self.outlet);
+        let inner = &self.events.0;
+        inner.measured.connections.dec();
+        if inner.hub.leave(&self.outlet) {
+            // At best: nobody waits for it.
+            let _full = inner.gone.try_send(Arc::clone(&self.outlet.subject));
+        }
     }
 }

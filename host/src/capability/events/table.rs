@@ -1,5 +1,7 @@
 //! The rows of a log.
 
+use serde::{Deserialize, Serialize};
+
 use super::OWN;
 use super::cursor::Vector;
 use super::log::{Log, number, topic_key};
@@ -7,7 +9,8 @@ use crate::capability::sql::{Database, Transaction};
 use crate::contract::sql::{Dialect, Error, Kind, Value};
 
 /// What a row says of its topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Verb {
     Publish,
     /// From here on the subject receives it.
@@ -33,7 +36,7 @@ impl Verb {
 }
 
 /// What a row holds beside its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) verb: Verb,
     pub(super) topic: String,
@@ -45,7 +48,7 @@ pub(super) struct Entry {
 }
 
 /// One row of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Row {
     pub(super) part: usize,
     pub(super) position: u64,
@@ -99,7 +102,7 @@ fn position_of(value: &Value) -> Option<u64> {
     }
 }
 
-fn position(position: u64) -> Value {
+pub(super) fn position(position: u64) -> Value {
     Value::Integer(i64::try_from(position).unwrap_or(i64::MAX))
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 
+use super::bus::Out;
 use super::frame::Frame;
 use super::pending::{check_name, checked};
 use super::replay::Missed;
@@ -84,6 +85,7 @@ impl Events {
     fn signal(&self, event: &Event) {
         let frame = Frame::of_signal(event, now());
         self.0.hub.signal(&event.topic, frame);
+        self.0.line.tell(|| Out::Signal(event.clone()));
     }
 
     async fn head(&self) -> Outcome<String> {
@@ -142,10 +144,14 @@ impl Events {
         };
         match missed {
             Missed::Frames(frames) => {
+                if after.is_some() {
+                    self.0.measured.replayed("complete");
+                }
                 subscription.begin_with(frames);
                 subscription.begin_with([Arc::new(Frame::ready(cursor))]);
             }
             Missed::Lost(reason) => {
+                self.0.measured.replayed(reason);
                 subscription.begin_with([Arc::new(Frame::reset(reason, cursor))]);
             }
         }

@@ -4,7 +4,9 @@
 //! socket.
 
 mod poll;
+mod socket;
 mod sse;
+mod talk;
 
 use std::time::Duration;
 
@@ -15,14 +17,21 @@ use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue
 use hyper::{Method, Request, Response, StatusCode};
 
 use self::poll::Poll;
+use self::socket::Handshake;
 use self::sse::Stream;
 use crate::capability::events::Subscription;
-use crate::error::JSON;
+use crate::error::{Cause, JSON};
+use crate::lifecycle::Shutdown;
 use crate::server::{self, Lasting, whole};
+
+pub(super) use self::socket::take_token;
+pub(super) use self::talk::Talk;
 
 /// What a client asks for.
 #[derive(Debug)]
 pub(super) enum Wish {
+    /// A WebSocket; none when it can't be agreed to.
+    Socket(Option<Box<Handshake>>),
     /// Server-Sent Events.
     Stream,
     /// All that is there by then, and at least something, if anything comes.
@@ -31,7 +40,10 @@ pub(super) enum Wish {
 
 impl Wish {
     /// Reads it off a request.
-    pub(super) fn of(request: &Request<Incoming>) -> Self {
+    pub(super) fn of(request: &mut Request<Incoming>) -> Self {
+        if socket::is_asked(request) {
+            return Self::Socket(Handshake::of(request).map(Box::new));
+        }
         let mut accepted = request.headers().get_all(ACCEPT).iter();
         if accepted.any(|value| names(value, "text/event-stream")) {
             return Self::Stream;
@@ -47,36 +59,46 @@ impl Wish {
     /// The answer that `subscription` makes.
     pub(super) fn send(
         self,
-        response: Response<Bytes>,
+        mut response: Response<Bytes>,
         subscription: Subscription,
         method: &Method,
-    ) -> Response<server::Body> {
-        let mut response = response;
+        talk: Talk,
+        shutdown: &Shutdown,
+    ) -> Result<Response<server::Body>, Cause> {
+        let is_stream = matches!(self, Self::Stream);
+        let content_type = match is_stream {
+            true => HeaderValue::from_static("text/event-stream"),
+            false => JSON,
+        };
+        let body = match self {
+            Self::Socket(handshake) => {
+                let handshake = handshake.ok_or(Cause::Handshake)?;
+                let (response, served) = handshake.accept(subscription, talk);
+                let cut = shutdown.clone();
+                shutdown.spawn(async move {
+                    tokio::select! {
+                        () = served => {}
+                        () = cut.hard() => {}
+                    }
+                });
+                return Ok(response);
+            }
+            Self::Stream => Stream::new(subscription).boxed_unsync(),
+            Self::Poll(wait) => Poll::new(subscription, wait).boxed_unsync(),
+        };
         *response.status_mut() = StatusCode::OK;
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CONTENT_TYPE, self.content_type());
-        if matches!(self, Self::Stream) {
+        headers.insert(CONTENT_TYPE, content_type);
+        if is_stream {
             // For the proxies that would wait for more.
             headers.insert(BUFFERING, HeaderValue::from_static("no"));
         }
         if *method == Method::HEAD {
-            return response.map(|_| whole(Bytes::new()));
+            return Ok(response.map(|_| whole(Bytes::new())));
         }
         response.extensions_mut().insert(Lasting);
-        response.map(|_| {
-            Either::Right(match self {
-                Self::Stream => Stream::new(subscription).boxed_unsync(),
-                Self::Poll(wait) => Poll::new(subscription, wait).boxed_unsync(),
-            })
-        })
-    }
-
-    fn content_type(&self) -> HeaderValue {
-        match self {
-            Self::Stream => HeaderValue::from_static("text/event-stream"),
-            Self::Poll(_) => JSON,
-        }
+        Ok(response.map(|_| Either::Right(body)))
     }
 }
 
