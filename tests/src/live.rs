@@ -16,6 +16,9 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 /// How long anything may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long to wait for what may not come.
+const SOON: Duration = Duration::from_secs(5);
+
 /// One of the Server-Sent Events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -68,6 +71,26 @@ impl Listener {
             buffer: String::new(),
             cursor: cursor.map(str::to_owned),
         }
+    }
+
+    /// The same of a gateway that may be gone, or go; none then.
+    pub async fn try_open(base: &str, target: &str, cursor: Option<&str>) -> Option<Self> {
+        let mut request = client().get(format!("{base}{target}"));
+        request = request.header("accept", "text/event-stream");
+        if let Some(cursor) = cursor {
+            request = request.header("last-event-id", cursor);
+        }
+        let response = request.send().await.ok()?;
+        (response.status() == 200).then(|| Self {
+            chunks: Box::pin(response.bytes_stream()),
+            buffer: String::new(),
+            cursor: cursor.map(str::to_owned),
+        })
+    }
+
+    /// What comes soon; none at the end, or when nothing does.
+    pub async fn try_next(&mut self) -> Option<Event> {
+        tokio::time::timeout(SOON, self.next()).await.ok().flatten()
     }
 
     /// What comes next; none at the end.

@@ -1,5 +1,6 @@
 //! Components: compiled once, checked against the contract, instantiated often.
 
+mod apart;
 mod check;
 mod engine;
 mod failure;
@@ -16,12 +17,13 @@ mod version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use apart::Speaker;
 pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
 pub use inspect::{Inspection, inspect};
 pub use inspector::{Inspector, Seen, Source, Unreadable};
-pub use instance::{Answer, Body, Call, Content, Speaker};
+pub use instance::{Answer, Body, Call, Content};
 pub use load::{Facts, LoadError, Loaded};
 pub use pool::Turnstile;
 pub(crate) use pool::Waiting;

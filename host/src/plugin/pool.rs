@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Grants;
+use super::apart::{self, Word};
 use super::engine::Engine;
 use super::failure::Failure;
-use super::instance::{self, Answer, Call, Instance, State, Word};
+use super::instance::{Answer, Call, Instance, State};
 use crate::capability::blob::Excuse;
 use crate::config::{Isolation, Limits};
 use crate::contract::{ServicePre, frames, inspected};
@@ -98,7 +99,7 @@ impl Pool {
         let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
         let (ticks, what) = (self.engine.ticks(), (id, tag, report));
-        let reported = instance::report(&self.pre, ticks, &self.grants, what);
+        let reported = apart::report(&self.pre, ticks, &self.grants, what);
         let Ok((outcome, usage)) = tokio::time::timeout(limit, reported).await else {
             return Err(Failure::Deadline(limit));
         };
@@ -116,7 +117,7 @@ impl Pool {
         let measured = Arc::clone(&self.grants.measured);
         let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
-        let told = instance::tell(&self.pre, frames, self.engine.ticks(), &self.grants, word);
+        let told = apart::tell(&self.pre, frames, self.engine.ticks(), &self.grants, word);
         let Ok((outcome, usage)) = tokio::time::timeout(limit, told).await else {
             return Err(Failure::Deadline(limit));
         };

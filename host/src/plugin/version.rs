@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::instance::{Speaker, Word};
+use super::apart::{Speaker, Word};
 use super::pool::{Pool, Turnstile};
 use super::stats::{Counts, Stats};
 use super::{Answer, Call, Engine, Failure, Grants, Identity, LoadError, Loaded, Resources};

@@ -2,6 +2,7 @@
 
 mod connection;
 mod lasting;
+mod takeover;
 pub mod tls;
 mod watched;
 

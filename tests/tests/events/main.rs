@@ -9,6 +9,7 @@
 
 mod bus;
 mod faults;
+mod history;
 mod limits;
 mod order;
 mod replay;
