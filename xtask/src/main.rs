@@ -131,6 +131,7 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Plugin { name } => plugin(&name),
         Cmd::Bench { arguments } => {
             plugin("chat")?;
+            plugin("misfit")?;
             gateway::build(&workspace, &["gateway", "gateway-bench"])?;
             bench::run(&workspace, &arguments)
         }
