@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use gateway_tests::blobs::content;
 use gateway_tests::database::TestDatabase;
 use gateway_tests::s3::{Ask, Fault, TestBucket, Trouble};
 use gateway_tests::server::{Server, answer};
@@ -103,20 +104,6 @@ impl Setup {
         }
         false
     }
-}
-
-/// Bytes that are nowhere the same.
-fn content(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ length as u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 fn hex(bytes: &[u8]) -> String {

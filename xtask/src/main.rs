@@ -113,8 +113,14 @@ fn command(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Cmd::Run { extra } => {
             plugin("chat")?;
+            plugin("pictures")?;
             gateway::build(&workspace, &["gateway"])?;
-            run::serve(&workspace, &extra, &[], |_| {})
+            let pictures = workspace.plugin("pictures").display().to_string();
+            let env = [
+                ("GATEWAY_INSPECTOR_PICTURES_FILE", pictures.as_str()),
+                ("GATEWAY_INSPECTOR_PICTURES_TYPES", "image/*"),
+            ];
+            run::serve(&workspace, &extra, &env, |_| {})
         }
         Cmd::Dev { extra } => {
             let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;

@@ -100,7 +100,7 @@ fn each_way_in_asks_for_an_inspection_with_the_commit() {
         let faults = (0..failed).map(|_| None).chain([Some(Error::Other)]);
         scene.service.0.faults.borrow_mut().extend(faults);
         let answer = put(&scene.bob, &id, PNG);
-        if scene.service.0.faults.take().len() > 0 {
+        if !scene.service.0.faults.take().is_empty() {
             assert_eq!(answer.status, 200, "{}", answer.text);
             break;
         }
