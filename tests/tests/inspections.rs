@@ -7,8 +7,13 @@
     reason = "a test fails by panicking"
 )]
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use gateway::config::Optimize;
+use gateway::plugin::{Engine, Inspector, Seen, Source, Unreadable};
 use gateway_tests::database::TestDatabase;
 use gateway_tests::on_every_database;
 use gateway_tests::picture::png;
@@ -250,6 +255,16 @@ async fn a_failure_is_a_finding_and_costs_one_instance(database: TestDatabase) {
         ("facts 29", json!(["failed", "invalid"])),
         ("long-fact 1024", json!(["clean", ""])),
         ("long-fact 1025", json!(["failed", "invalid"])),
+        ("fact-name 64", json!(["clean", ""])),
+        ("fact-name 65", json!(["failed", "invalid"])),
+        ("fact-name 0", json!(["failed", "invalid"])),
+        ("derived-name 64", json!(["clean", ""])),
+        ("derived-name 65", json!(["failed", "invalid"])),
+        ("derived-type 128", json!(["clean", ""])),
+        ("derived-type 129", json!(["failed", "invalid"])),
+        // Cut between two characters of two bytes each.
+        ("accuse 151", json!(["suspicious", "\u{e9}".repeat(150)])),
+        ("mutter 151", json!(["unknown", "\u{e9}".repeat(150)])),
         ("derive 2000", json!(["clean", ""])),
         ("derive 2001", json!(["failed", "invalid"])),
         ("derive 4000000", json!(["failed", "trap"])),
@@ -270,7 +285,12 @@ async fn a_failure_is_a_finding_and_costs_one_instance(database: TestDatabase) {
     assert_eq!(outcomes[0]["by"], "pictures");
     assert_eq!(outcomes[0]["outcome"][0], "unknown");
     assert_eq!(outcomes[1]["outcome"], json!(["failed", "trap"]));
-    assert_eq!(metric(&server, &outcome("scanner", "failed")).await, 9);
+    assert_eq!(metric(&server, &outcome("scanner", "failed")).await, 13);
+    // However much an inspector asks for, it gets a piece.
+    let mut long = b"at-once ".to_vec();
+    long.resize(3 << 20, b'.');
+    let found = asked.found("at-once", "text/plain", long).await;
+    assert_eq!(found["facts"]["at-once"], (1 << 20).to_string());
     server.stop().await;
 }
 
@@ -508,6 +528,45 @@ async fn pictures_are_measured_and_made_small_and_bad_ones_are_none() {
         assert_eq!(found["derived"], json!([]), "{tag}");
     }
     server.stop().await;
+}
+
+/// A store that never answers.
+struct Silent;
+
+impl Source for Silent {
+    fn size(&self) -> u64 {
+        1
+    }
+
+    fn read(&self, _offset: u64, _length: u64) -> BoxFuture<'_, Result<Bytes, Unreadable>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Waiting takes no time of the processor, and ends all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_is_stopped() {
+    let files = [scanner()];
+    let limit = ("GATEWAY_INSPECTOR_SCANNER_LIMITS_WALL_TIME", "200ms");
+    let cpu = ("GATEWAY_INSPECTOR_SCANNER_LIMITS_CPU_TIME", "200ms");
+    let (database, data) = (TestDatabase::sqlite().await, tempfile::tempdir().unwrap());
+    let env = env(&files, &[limit, cpu]);
+    let config = gateway_tests::server::config(&database, &data, &[("misfit", "/")], &env);
+    let engine = Engine::with_inspectors(
+        config.plugins.values(),
+        config.inspectors.values(),
+        &config.inspection,
+        Optimize::Speed,
+        &data.path().join("cache"),
+    );
+    let engine = engine.unwrap();
+    let inspector = Inspector::load(&engine, "scanner", &config.inspectors["scanner"]).unwrap();
+    let looked = inspector.look("job", "a/b", Arc::new(Silent));
+    let seen = tokio::time::timeout(Duration::from_secs(60), looked).await;
+    match seen.unwrap().unwrap() {
+        Seen::Failed(failure) => assert_eq!(failure.kind(), "deadline"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

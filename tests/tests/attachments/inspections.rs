@@ -46,7 +46,7 @@ async fn inspected(server: &Server, user: &User<'_>, id: &str) -> Value {
 }
 
 async fn count(server: &Server, action: &str) -> u64 {
-    let rows = format!("gateway_audit WHERE action = '{action}'");
+    let rows = format!("gateway_audit WHERE action = '{action}' AND entity <> 'download'");
     server.database.count(&rows).await
 }
 
