@@ -8,6 +8,7 @@ use gateway_tests::server::{Server, answer};
 use reqwest::{Body, Method, Response};
 use serde_json::json;
 
+use super::contract::contract;
 use super::{activate, deploy, says, server, until};
 
 /// More than sockets buffer.
@@ -125,5 +126,27 @@ async fn a_slow_upload_finishes_on_its_version() {
     let id = stored["id"].as_str().unwrap();
     let got = server.get(&format!("/blob-get?id={id}")).send().await;
     assert!(got.unwrap().bytes().await.unwrap() == wanted);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_still_finishes_is_waited_for_before_something_is_taken_away() {
+    let server = server(TestDatabase::sqlite().await, &[]).await;
+    let id = put(&server, content()).await;
+    deploy(&server, "2.0.0", &[("migration", "drop")]).await;
+    let (mut response, _) = begin(&server, &id).await;
+    assert_eq!(activate(&server, "2.0.0").await.0, 200);
+    let (status, body) = contract(&server, false).await;
+    assert_eq!(status, 409, "{body}");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("still uses version 0.1.0"), "{message}");
+
+    while response.chunk().await.unwrap().is_some() {}
+    until(&server, "it is drained", |state| {
+        state["draining"] == json!([])
+    })
+    .await;
+    let (status, body) = contract(&server, false).await;
+    assert_eq!((status, &body["applied"]), (200, &json!(true)), "{body}");
     server.stop().await;
 }
