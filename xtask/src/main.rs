@@ -116,7 +116,8 @@ fn command(arguments: Arguments) -> Result<()> {
             plugin("chat")?;
             plugin("pictures")?;
             gateway::build(&workspace, &["gateway"])?;
-            let pictures = workspace.plugin("pictures").display().to_string();
+            let pictures = workspace.plugin(Profile::Fast, "pictures");
+            let pictures = pictures.display().to_string();
             let env = [
                 ("GATEWAY_INSPECTOR_PICTURES_FILE", pictures.as_str()),
                 ("GATEWAY_INSPECTOR_PICTURES_TYPES", "image/*"),

@@ -132,7 +132,7 @@ async fn a_slow_upload_finishes_on_its_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_still_finishes_is_waited_for_before_something_is_taken_away() {
     let server = server(TestDatabase::sqlite().await, &[]).await;
-    let id = put(&server, content()).await;
+    let id = put(&server, content(LENGTH)).await;
     deploy(&server, "2.0.0", &[("migration", "drop")]).await;
     let (mut response, _) = begin(&server, &id).await;
     assert_eq!(activate(&server, "2.0.0").await.0, 200);
