@@ -114,8 +114,15 @@ fn command(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Cmd::Run { extra } => {
             plugin("chat")?;
+            plugin("pictures")?;
             gateway::build(&workspace, &["gateway"])?;
-            run::serve(&workspace, Profile::Fast, &extra, &[], |_| {})
+            let pictures = workspace.plugin(Profile::Fast, "pictures");
+            let pictures = pictures.display().to_string();
+            let env = [
+                ("GATEWAY_INSPECTOR_PICTURES_FILE", pictures.as_str()),
+                ("GATEWAY_INSPECTOR_PICTURES_TYPES", "image/*"),
+            ];
+            run::serve(&workspace, Profile::Fast, &extra, &env, |_| {})
         }
         Cmd::Dev { extra } => {
             let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
