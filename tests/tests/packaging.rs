@@ -40,6 +40,9 @@ async fn check(config: Option<&str>, mut env: Vec<(String, String)>) -> String {
         ("database_url", "postgres://gateway:a-password@db/gateway"),
         ("jwt_secret", "a secret of the tests, of more than 32 bytes"),
         ("admin_token", "the-token-of-the-operators"),
+        ("nats_url", "nats://gateway:a-password@nats:4222"),
+        ("s3_access_key", "a-key"),
+        ("s3_secret_key", "a-password"),
     ];
     for (name, content) in secrets {
         std::fs::write(folder.path().join(name), content).unwrap();
@@ -76,10 +79,7 @@ async fn the_file_and_the_unit_go_together() {
     for name in ["jwt_secret", "database_url"] {
         assert!(unit.contains(&format!("LoadCredential={name}:")), "{name}");
     }
-    // Each command is one that there is.
-    for command in ["serve", "config check"] {
-        assert!(unit.contains(&format!("/gateway {command} --config")));
-    }
+    assert!(unit.contains("/gateway serve --config"));
 }
 
 #[tokio::test]
@@ -96,6 +96,18 @@ async fn the_image_and_the_composition_go_together() {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("a password"), "{said}");
+}
+
+#[tokio::test]
+async fn the_composition_of_a_cluster_is_taken() {
+    let image = settings(&text("Dockerfile"), "=");
+    let composition = settings(&text("compose.cluster.yaml"), ": ");
+    assert_eq!(composition.len(), 12, "{composition:?}");
+    let said = check(None, [image, composition].concat()).await;
+    for part in ["@postgres:5432/gateway", "s3://gateway", "http://s3:9000"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("a-password"), "{said}");
 }
 
 /// Everything that a copy names is in the repository or made by its build.
