@@ -337,6 +337,49 @@ async fn a_link_is_part_of_a_transaction_and_keeps_content(database: TestDatabas
     server.stop().await;
 }
 
+async fn links_are_counted_and_the_last_one_begins_the_grace_time(database: TestDatabase) {
+    let soon = ("GATEWAY_BLOB_GC_INTERVAL", "100ms");
+    let env = [ENV, &[("GATEWAY_BLOB_GRACE", "1h"), soon]].concat();
+    let server = Server::start(database, &[("misfit", "/")], &env).await;
+    let ask =
+        async |what: &str, id: &str| answer(server.get(&format!("/blob-{what}?id={id}"))).await;
+
+    // What is not complete can't be needed.
+    let upload = server.request(Method::POST, "/blob-begin/10");
+    let upload = upload.send().await.unwrap().text().await.unwrap();
+    assert_eq!(ask("link", &upload).await, (200, json!(false)));
+
+    // Nobody owes a link.
+    let id = put(&server, content(1000)).await;
+    assert_eq!(ask("link", &id).await, (200, json!(true)));
+    for _ in 0..3 {
+        assert_eq!(ask("unlink", &id).await.0, 200);
+    }
+    assert_eq!(ask("link", &id).await, (200, json!(true)));
+    let linked = "gateway_blobs WHERE links = 1";
+    assert_eq!(server.database.count(linked).await, 1);
+
+    let other = put(&server, content(2000)).await;
+    let yesterday = server.database.pick(
+        "0",
+        "now() - interval '1 day'",
+        "UTC_TIMESTAMP(6) - INTERVAL 1 DAY",
+    );
+    let age = format!("UPDATE gateway_blobs SET touched_at = {yesterday} WHERE size >= 1000");
+    server.database.raw(&age).await;
+    // As old as the other one, and given up only now.
+    assert_eq!(ask("unlink", &id).await.0, 200);
+    for _ in 0..200 {
+        if ask("read", &other).await.0 == 404 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ask("read", &other).await.0, 404);
+    assert_eq!(ask("read", &id).await.0, 200);
+    server.stop().await;
+}
+
 async fn a_form_comes_part_by_part(database: TestDatabase) {
     let server = misfit(database).await;
     // The guest shows the first bytes of each part.
@@ -528,6 +571,7 @@ on_every_database!(
     equal_content_is_kept_once_within_a_scope,
     an_upload_goes_on_where_it_stopped,
     a_link_is_part_of_a_transaction_and_keeps_content,
+    links_are_counted_and_the_last_one_begins_the_grace_time,
     a_form_comes_part_by_part,
     every_end_of_a_download_is_on_record,
     what_a_dead_gateway_was_sending_is_closed_as_lost,
