@@ -10,6 +10,8 @@
 use std::time::Duration;
 
 use gateway::capability::audit;
+use gateway::capability::blob::Collector;
+use gateway::capability::blob::store::Store;
 use gateway_tests::blobs::{content, files};
 use gateway_tests::database::{Dialect, TestDatabase};
 use gateway_tests::on_every_database;
@@ -337,6 +339,125 @@ async fn a_link_is_part_of_a_transaction_and_keeps_content(database: TestDatabas
     server.stop().await;
 }
 
+async fn links_are_counted_and_the_last_one_begins_the_grace_time(database: TestDatabase) {
+    let soon = ("GATEWAY_BLOB_GC_INTERVAL", "100ms");
+    let env = [ENV, &[("GATEWAY_BLOB_GRACE", "1h"), soon]].concat();
+    let server = Server::start(database, &[("misfit", "/")], &env).await;
+    let ask =
+        async |what: &str, id: &str| answer(server.get(&format!("/blob-{what}?id={id}"))).await;
+
+    // What is not complete can't be needed.
+    let upload = server.request(Method::POST, "/blob-begin/10");
+    let upload = upload.send().await.unwrap().text().await.unwrap();
+    assert_eq!(ask("link", &upload).await, (200, json!(false)));
+
+    // Nobody owes a link.
+    let id = put(&server, content(1000)).await;
+    assert_eq!(ask("link", &id).await, (200, json!(true)));
+    for _ in 0..3 {
+        assert_eq!(ask("unlink", &id).await.0, 200);
+    }
+    assert_eq!(ask("link", &id).await, (200, json!(true)));
+    let linked = "gateway_blobs WHERE links = 1";
+    assert_eq!(server.database.count(linked).await, 1);
+
+    let other = put(&server, content(2000)).await;
+    let yesterday = server.database.pick(
+        "0",
+        "now() - interval '1 day'",
+        "UTC_TIMESTAMP(6) - INTERVAL 1 DAY",
+    );
+    let age = format!("UPDATE gateway_blobs SET touched_at = {yesterday} WHERE size >= 1000");
+    server.database.raw(&age).await;
+    // As old as the other one, and given up only now.
+    assert_eq!(ask("unlink", &id).await.0, 200);
+    for _ in 0..200 {
+        if ask("read", &other).await.0 == 404 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ask("read", &other).await.0, 404);
+    assert_eq!(ask("read", &id).await.0, 200);
+    server.stop().await;
+}
+
+async fn of_two_parts_at_one_place_one_counts(database: TestDatabase) {
+    let server = misfit(database).await;
+    let upload = server.request(Method::POST, "/blob-begin/1000");
+    let upload = upload.send().await.unwrap().text().await.unwrap();
+    let path = format!("/blob-append/0?id={upload}");
+    let begin = |byte: u8| {
+        let (sender, pieces) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+        let pieces = futures_util::stream::unfold(pieces, |mut pieces| async {
+            Some((pieces.recv().await?, pieces))
+        });
+        let request = server.request(Method::POST, &path);
+        let request = request.body(reqwest::Body::wrap_stream(pieces));
+        (byte, sender, tokio::spawn(answer(request)))
+    };
+    let mut parts = Vec::new();
+    for (count, byte) in [(1, b'a'), (2, b'b')] {
+        let part = begin(byte);
+        part.1.send(Ok(vec![byte; 100])).await.unwrap();
+        // Both are on their way before one of them ends.
+        for _ in 0..200 {
+            if server.database.count("gateway_blob_parts").await == count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(server.database.count("gateway_blob_parts").await, count);
+        parts.push(part);
+    }
+    let mut counted = Vec::new();
+    for (byte, sender, part) in parts {
+        drop(sender);
+        match part.await.unwrap() {
+            (200, end) => counted.push((byte, end)),
+            other => assert_eq!(other, (409, json!("offset-mismatch 100"))),
+        }
+    }
+    assert_eq!(counted, [(b'a', json!(100))]);
+    let finished = answer(server.get(&format!("/blob-finish/0?id={upload}"))).await;
+    assert_eq!((finished.0, &finished.1["size"]), (200, &json!(100)));
+    let path = format!("/blob-get?id={}", finished.1["id"].as_str().unwrap());
+    let whole = server.get(&path).send().await.unwrap();
+    assert_eq!(whole.bytes().await.unwrap(), vec![b'a'; 100]);
+    server.stop().await;
+}
+
+async fn what_comes_again_is_kept_for_another_grace_time(database: TestDatabase) {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = folder.path().display().to_string();
+    let env = [ENV, &[("GATEWAY_BLOB_STORE", store.as_str())]].concat();
+    let plugins = [("misfit", "/")];
+    let config = gateway_tests::server::config(&database, &data, &plugins, &env);
+    let server = Server::start(database, &plugins, &env).await;
+    let (again, old) = (content(1000), content(2000));
+    let id = put(&server, again.clone()).await;
+    let gone = put(&server, old).await;
+    let yesterday = server.database.pick(
+        "0",
+        "now() - interval '1 day'",
+        "UTC_TIMESTAMP(6) - INTERVAL 1 DAY",
+    );
+    let age = format!("UPDATE gateway_blobs SET touched_at = {yesterday}");
+    server.database.raw(&age).await;
+    assert_eq!(put(&server, again).await, id);
+    let collector = Collector {
+        database: &server.database.connect().await,
+        store: &Store::open(&config.blob).await.unwrap(),
+        grace: Duration::from_secs(3600),
+    };
+    assert_eq!(collector.collect(|_| ()).await.unwrap().blobs, 1);
+    for (id, status) in [(id, 200), (gone, 404)] {
+        let read = answer(server.get(&format!("/blob-read?id={id}"))).await;
+        assert_eq!(read.0, status);
+    }
+    server.stop().await;
+}
+
 async fn a_form_comes_part_by_part(database: TestDatabase) {
     let server = misfit(database).await;
     // The guest shows the first bytes of each part.
@@ -528,6 +649,9 @@ on_every_database!(
     equal_content_is_kept_once_within_a_scope,
     an_upload_goes_on_where_it_stopped,
     a_link_is_part_of_a_transaction_and_keeps_content,
+    links_are_counted_and_the_last_one_begins_the_grace_time,
+    of_two_parts_at_one_place_one_counts,
+    what_comes_again_is_kept_for_another_grace_time,
     a_form_comes_part_by_part,
     every_end_of_a_download_is_on_record,
     what_a_dead_gateway_was_sending_is_closed_as_lost,

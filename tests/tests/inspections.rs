@@ -36,6 +36,7 @@ on_every_database!(
     what_a_killed_gateway_held_is_taken_over,
     two_gateways_share_the_work,
     who_has_lost_an_inspection_changes_nothing,
+    what_may_have_taken_gateways_down_is_shown_to_nobody,
 );
 
 /// Inspections are looked for, and tried again, without delay.
@@ -432,6 +433,34 @@ async fn what_a_killed_gateway_held_is_taken_over(database: TestDatabase) {
     );
     until(&server.database, "gateway_inspections", 0).await;
     server.stop().await;
+}
+
+/// A try that was begun and never ended, as the last of those that there are: no gateway is
+/// to die of it again.
+async fn what_may_have_taken_gateways_down_is_shown_to_nobody(database: TestDatabase) {
+    let files = [scanner()];
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().display().to_string();
+    let store = ("GATEWAY_BLOB_STORE", store.as_str());
+    let again = database.again();
+    let busy = [LONG, store, ("GATEWAY_INSPECTION_CONCURRENCY", "1")];
+    let one = misfit(database, &env(&files, &busy)).await;
+    let asked = Asked::of(&one);
+    asked.inspect("busy", "a/b", "spin").await;
+    until(&again, "gateway_inspections WHERE worker IS NOT NULL", 1).await;
+    let id = asked.inspect("deadly", "a/b", "content").await;
+    let tries = "UPDATE gateway_inspections SET tries = 3 WHERE tag = 'deadly'";
+    one.database.raw(tries).await;
+
+    let three = ("GATEWAY_INSPECTION_TRIES", "3");
+    let other = misfit(again, &env(&files, &[store, three])).await;
+    let report = Asked::of(&other).report("deadly").await;
+    assert_eq!(report["blob"], json!(id));
+    let outcome_of = &report["inspections"][0]["outcome"];
+    assert_eq!(outcome_of, &json!(["failed", "unreadable"]));
+    assert_eq!(metric(&other, &outcome("scanner", "clean")).await, 0);
+    other.stop().await;
+    one.stop().await;
 }
 
 /// The tables alone: what a gateway may do to an inspection that another one took over.
