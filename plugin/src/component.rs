@@ -5,7 +5,7 @@
 mod contract {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "service",
+        world: "inspecting-service",
         generate_all,
         with: {
             "gateway:plugin/sql@0.1.0/kind": crate::ports::Kind,
@@ -30,15 +30,16 @@ mod contract {
 
 use std::sync::OnceLock;
 
-use contract::exports::gateway::plugin::{handler, lifecycle, task};
+use contract::exports::gateway::plugin::{handler, inspected, lifecycle, task};
 use contract::gateway::plugin::{audit, blob, body, http, identity, log, settings, source, sql};
 use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
 use crate::ports::{
-    Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Dialect, Download,
-    Entry, Error, Form, Identity, Incoming, Kind, Level, Log, Outcome, Part, Random, Range,
-    Recorded, Rows, Settings, Source, Stored, Storing, Transaction, Value,
+    Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Derived, Dialect,
+    Download, Entry, Error, Finding, Form, Identity, Incoming, Inspection, Kind, Level, Log,
+    Outcome, Part, Random, Range, Recorded, Report, Rows, Settings, Source, Stored, Storing,
+    Transaction, Value,
 };
 use crate::{api, import};
 
@@ -87,6 +88,10 @@ impl Transaction for sql::Transaction {
 
     fn unlink(&mut self, blob: &str) -> Result<(), Error> {
         sql::Transaction::unlink(self, blob)
+    }
+
+    fn inspect(&mut self, blob: &str, media_type: &str, tag: &str) -> Result<bool, Error> {
+        sql::Transaction::inspect(self, blob, media_type, tag)
     }
 
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
@@ -345,6 +350,40 @@ fn recorded(entry: audit::Recorded) -> Recorded {
         details: entry.details,
         ending: entry.ending,
         place: entry.place,
+    }
+}
+
+impl inspected::Guest for Chat {
+    fn inspected(tag: String, report: inspected::Report) -> Result<(), String> {
+        let inspections = report.inspections.into_iter();
+        let report = Report {
+            blob: report.blob,
+            inspections: inspections.map(inspection).collect(),
+        };
+        api::inspected(&Host, &tag, &report)
+    }
+}
+
+fn inspection(it: inspected::Inspection) -> Inspection {
+    let derived = it.derived.into_iter();
+    let facts = it.facts.into_iter();
+    Inspection {
+        inspector: it.inspector,
+        finding: match it.outcome {
+            inspected::Outcome::Clean => Finding::Clean,
+            inspected::Outcome::Suspicious(text) => Finding::Suspicious(text),
+            inspected::Outcome::Unknown(text) => Finding::Unknown(text),
+            inspected::Outcome::Failed(text) => Finding::Failed(text),
+        },
+        facts: facts.map(|fact| (fact.name, fact.value)).collect(),
+        derived: derived
+            .map(|it| Derived {
+                name: it.name,
+                media_type: it.media_type,
+                blob: it.blob,
+                size: it.size,
+            })
+            .collect(),
     }
 }
 

@@ -17,6 +17,7 @@ mod resource;
 mod route;
 mod smoke;
 
+pub use attachment::inspected;
 pub use http::{Answer, Body, Field, Request, Response, ResponseBody};
 pub use limits::Limits;
 pub use smoke::{Smoke, smoke};

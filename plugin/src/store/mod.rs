@@ -17,9 +17,9 @@ mod sql;
 mod target;
 
 pub(crate) use attachment::{
-    Begun, Link, Readied, announce, attachment_tag, blob_scope, consume_link, expired,
-    find_attachment, find_link, hex, make_link, member_tag, message_tag, ready, recipient_tag,
-    set_quarantine, withdraw,
+    Begun, Link, Readied, Taken, announce, attachment_of, attachment_tag, blob_scope, consume_link,
+    expired, find_attachment, find_link, hex, make_link, member_tag, message_tag, ready,
+    recipient_tag, set_quarantine, take_findings, withdraw,
 };
 pub(crate) use change::{BulkChanged, Changed, Guard, change, change_all, delete, delete_all};
 pub(crate) use create::{

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use chat::api::{self, Body, Field, Limits, Request, ResponseBody};
 use chat::ports::{
     Actor, Audit, AuditError, BlobError, Blobs, Clock, Database, Dialect, Ending, Entry, Error,
-    Identity, Kind, Level, Log, Random, Range, Recorded, Rows, Settings, Stored, Storing,
+    Identity, Kind, Level, Log, Random, Range, Recorded, Report, Rows, Settings, Stored, Storing,
     Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
@@ -96,6 +96,16 @@ impl Service {
             service: self.clone(),
             claims: None,
         }
+    }
+
+    /// What inspectors found, as the host hands it over.
+    pub(crate) fn report(&self, tag: &str, report: &Report) -> Result<(), String> {
+        let ports = Ports {
+            world: self.0.clone(),
+            claims: None,
+            actor: RefCell::default(),
+        };
+        api::inspected(&ports, tag, report)
     }
 
     pub(crate) fn last_entry(&self) -> Entry {
@@ -375,6 +385,7 @@ impl Database for Ports {
             world: self.world.clone(),
             entries: Vec::new(),
             ended: Vec::new(),
+            asked: Vec::new(),
             done: false,
         })
     }
@@ -384,6 +395,7 @@ struct Open {
     world: Rc<World>,
     entries: Vec<Entry>,
     ended: Vec<String>,
+    asked: Vec<(String, String, String)>,
     done: bool,
 }
 
@@ -426,6 +438,16 @@ impl Transaction for Open {
         Ok(())
     }
 
+    fn inspect(&mut self, blob: &str, media_type: &str, tag: &str) -> Result<bool, Error> {
+        assert!(
+            tag.len() <= 300 && media_type.len() <= 128,
+            "{media_type} {tag}"
+        );
+        let asked = (blob.to_owned(), media_type.to_owned(), tag.to_owned());
+        self.asked.push(asked);
+        Ok(Shelf::count(&self.world.connection, blob, 0))
+    }
+
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
         assert!((1..=300).contains(&tag.len()), "{tag}");
         self.ended.push(tag.to_owned());
@@ -442,6 +464,8 @@ impl Transaction for Open {
         self.world.audit.borrow_mut().append(&mut self.entries);
         let ended = &self.world.shelf.ended;
         ended.borrow_mut().append(&mut self.ended);
+        let asked = &self.world.shelf.asked;
+        asked.borrow_mut().append(&mut self.asked);
         Ok(())
     }
 }

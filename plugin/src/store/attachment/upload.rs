@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::usage;
+use super::{tag, usage};
 use crate::domain::attachment::{Announced, Arrived, Quotas, State};
 use crate::domain::caller::Caller;
 use crate::ports::{Database, Error, Kind, Transaction, Value, ValueRef};
@@ -141,7 +141,10 @@ pub(crate) fn ready(
         if !usage::add(transaction, caller, size, quotas)? {
             return Ok(Step::Abandon(Readied::Full));
         }
-        if !transaction.link(&arrived.blob)? {
+        // The same tag as its downloads have.
+        if !transaction.link(&arrived.blob)?
+            || !transaction.inspect(&arrived.blob, &arrived.sniffed, &tag::attachment(file))?
+        {
             return Ok(Step::Abandon(Readied::Lost));
         }
         transaction.audit(&entry)?;
