@@ -263,7 +263,7 @@ impl handler::Guest for Chat {
             http::RequestBody::Bytes(bytes) => (api::Body::Bytes(bytes), None),
             http::RequestBody::Stream(stream) => (api::Body::Long, Some(stream)),
         };
-        let api::Answer { response, download } = api::handle(
+        let api::Answer { response, stream } = api::handle(
             &Host,
             LIMITS.get_or_init(|| api::Limits::read(&Host)),
             api::Request {
@@ -278,8 +278,8 @@ impl handler::Guest for Chat {
         http::Response {
             status: response.status,
             headers: response.headers,
-            body: match (download, response.body) {
-                (Some(download), _) => http::ResponseBody::Blob(download),
+            body: match (stream, response.body) {
+                (Some(api::Stream::Download(download)), _) => http::ResponseBody::Blob(download),
                 (None, api::ResponseBody::Empty) => http::ResponseBody::Empty,
                 (None, api::ResponseBody::Bytes(bytes)) => http::ResponseBody::Bytes(bytes),
             },

@@ -3,9 +3,11 @@
 mod attachment;
 mod body;
 mod conditional;
+mod conversation;
 mod cursor;
 mod error;
 mod explorer;
+mod fields;
 mod http;
 mod idempotency;
 mod json;
@@ -17,7 +19,7 @@ mod resource;
 mod route;
 mod smoke;
 
-pub use http::{Answer, Body, Field, Request, Response, ResponseBody};
+pub use http::{Answer, Body, Field, Request, Response, ResponseBody, Stream};
 pub use limits::Limits;
 pub use smoke::{Smoke, smoke};
 
@@ -29,7 +31,7 @@ pub fn handle<P: Ports>(
     limits: &Limits,
     request: Request,
     stream: Option<P::Body>,
-) -> Answer<P::Download> {
+) -> Answer<P> {
     route::dispatch(ports, limits, request, stream)
 }
 
@@ -38,6 +40,7 @@ pub fn handle<P: Ports>(
 pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
     let attachments = attachment::OPERATIONS.iter();
     let attachments = attachments.map(|it| (it.method, it.path));
+    let conversations = conversation::operations().map(|it| (it.method, it.path));
     let others = operation::OPERATIONS.iter().map(|it| (it.method, it.path));
-    others.chain(attachments)
+    others.chain(attachments).chain(conversations)
 }

@@ -177,7 +177,7 @@ impl User {
             actor: RefCell::default(),
         };
         let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
-        let api::Answer { response, download } = api::handle(
+        let api::Answer { response, stream } = api::handle(
             &ports,
             limits,
             Request {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::conditional;
 use super::super::error::{Failure, audit_failure};
-use super::super::http::{Answer, Field, Request, Response};
+use super::super::http::{Answer, Field, Request, Response, Stream};
 use super::Refusal;
 use super::range::{Selection, select};
 use crate::domain::attachment::{Attachment, disposition, is_inline};
@@ -45,7 +45,7 @@ pub(super) fn answer<P: Ports>(
     request: &Request,
     id: &str,
     via: Option<&Via<'_>>,
-) -> Result<Answer<P::Download>, Failure> {
+) -> Result<Answer<P>, Failure> {
     let attempt = Attempt {
         ports,
         caller,
@@ -80,7 +80,7 @@ fn entry(id: &str, outcome: Outcome, details: String) -> Entry {
 }
 
 impl<P: Ports> Attempt<'_, P> {
-    fn run(&self) -> Result<Answer<P::Download>, Failure> {
+    fn run(&self) -> Result<Answer<P>, Failure> {
         let Some(attachment) = self.find()? else {
             return Err(refuse(self.ports, self.id, "not visible"));
         };
@@ -150,7 +150,7 @@ impl<P: Ports> Attempt<'_, P> {
         tag: &str,
         part: Option<crate::ports::Range>,
         download: P::Download,
-    ) -> Answer<P::Download> {
+    ) -> Answer<P> {
         let elsewhere = match self.request.method.as_str() {
             "GET" => download.redirect(),
             _ => None,
@@ -178,7 +178,7 @@ impl<P: Ports> Attempt<'_, P> {
         }
         Answer {
             response,
-            download: Some(download),
+            stream: Some(Stream::Download(download)),
         }
     }
 

@@ -111,7 +111,7 @@ pub(super) static OPERATIONS: [Operation; 13] = {
 pub(super) fn run<P: Ports>(
     context: Context<'_, P>,
     action: Action,
-) -> Result<Answer<P::Download>, Failure> {
+) -> Result<Answer<P>, Failure> {
     let response = match action {
         Action::Content => {
             return content::answer(
