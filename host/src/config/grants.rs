@@ -7,12 +7,12 @@ use serde::Deserialize;
 /// What can be granted: an interface of the contract by its name, a part of WASI by that
 /// of its package.
 pub const GRANTS: &[&str] = &[
-    "audit", "blob", "clocks", "identity", "log", "random", "settings", "source", "sql",
+    "audit", "blob", "clocks", "events", "identity", "log", "random", "settings", "source", "sql",
 ];
 
 /// What every plugin needs to be asked anything. It leads to nothing but the request:
-/// a download is made by `blob` only.
-const ALWAYS: &[&str] = &["body", "download", "http", "io"];
+/// a download is made by `blob` only, and a subscription by `events`.
+const ALWAYS: &[&str] = &["body", "download", "http", "io", "live"];
 
 /// The capabilities that one plugin may import; all of them unless the operator says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
