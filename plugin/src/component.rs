@@ -5,7 +5,7 @@
 mod contract {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "service",
+        world: "live-service",
         generate_all,
         with: {
             "gateway:plugin/sql@0.1.0/kind": crate::ports::Kind,
@@ -24,21 +24,26 @@ mod contract {
             "gateway:plugin/blob@0.1.0/stored": crate::ports::Stored,
             "gateway:plugin/blob@0.1.0/range": crate::ports::Range,
             "gateway:plugin/blob@0.1.0/error": crate::ports::BlobError,
+            "gateway:plugin/events@0.1.0/event": crate::ports::Event,
+            "gateway:plugin/events@0.1.0/subscribe-options": crate::ports::Subscribe,
+            "gateway:plugin/events@0.1.0/error": crate::ports::EventError,
         },
     });
 }
 
 use std::sync::OnceLock;
 
-use contract::exports::gateway::plugin::{handler, lifecycle, task};
-use contract::gateway::plugin::{audit, blob, body, http, identity, log, settings, source, sql};
+use contract::exports::gateway::plugin::{frames, handler, lifecycle, task};
+use contract::gateway::plugin::{
+    audit, blob, body, events, http, identity, live, log, settings, source, sql,
+};
 use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
 use crate::ports::{
     Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Dialect, Download,
-    Entry, Error, Form, Identity, Incoming, Kind, Level, Log, Outcome, Part, Random, Range,
-    Recorded, Rows, Settings, Source, Stored, Storing, Transaction, Value,
+    Entry, Error, Event, EventError, Events, Form, Identity, Incoming, Kind, Level, Log, Outcome, Part, Random, Range,
+    Recorded, Rows, Settings, Source, Stored, Storing, Subscribe, Transaction, Value,
 };
 use crate::{api, import};
 
@@ -91,6 +96,18 @@ impl Transaction for sql::Transaction {
 
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
         sql::Transaction::end_downloads(self, tag)
+    }
+
+    fn publish(&mut self, event: &Event) -> Result<(), Error> {
+        sql::Transaction::publish(self, event)
+    }
+
+    fn admit(&mut self, topic: &str, subject: &str) -> Result<(), Error> {
+        sql::Transaction::admit(self, topic, subject)
+    }
+
+    fn revoke(&mut self, topic: &str, subject: Option<&str>) -> Result<(), Error> {
+        sql::Transaction::revoke(self, topic, subject)
     }
 
     fn commit(self) -> Result<(), Error> {
@@ -218,6 +235,22 @@ impl Download for blob::Download {
     }
 }
 
+impl Events for Host {
+    type Subscription = live::Subscription;
+
+    fn signal(&self, event: &Event) -> Result<(), EventError> {
+        events::signal(event)
+    }
+
+    fn head(&self) -> Result<String, EventError> {
+        events::head()
+    }
+
+    fn subscribe(&self, options: &Subscribe) -> Result<Self::Subscription, EventError> {
+        events::subscribe(options)
+    }
+}
+
 impl Identity for Host {
     fn claims(&self) -> Option<String> {
         identity::claims()
@@ -280,10 +313,24 @@ impl handler::Guest for Chat {
             headers: response.headers,
             body: match (stream, response.body) {
                 (Some(api::Stream::Download(download)), _) => http::ResponseBody::Blob(download),
+                (Some(api::Stream::Subscription(subscription)), _) => {
+                    http::ResponseBody::Events(subscription)
+                }
                 (None, api::ResponseBody::Empty) => http::ResponseBody::Empty,
                 (None, api::ResponseBody::Bytes(bytes)) => http::ResponseBody::Bytes(bytes),
             },
         }
+    }
+}
+
+impl frames::Guest for Chat {
+    fn frame(subject: String, payload: String) -> Option<String> {
+        let limits = LIMITS.get_or_init(|| api::Limits::read(&Host));
+        api::frame(&Host, limits, &subject, &payload)
+    }
+
+    fn closed(subject: String) {
+        api::closed(&Host, &subject);
     }
 }
 

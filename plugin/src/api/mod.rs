@@ -35,6 +35,16 @@ pub fn handle<P: Ports>(
     route::dispatch(ports, limits, request, stream)
 }
 
+/// Takes a text that a client sent on its connection, and gives the answer to it alone.
+pub fn frame<P: Ports>(ports: &P, limits: &Limits, subject: &str, payload: &str) -> Option<String> {
+    conversation::frame(ports, limits, subject, payload)
+}
+
+/// The last connection of a subject on this gateway has ended.
+pub fn closed<P: Ports>(ports: &P, subject: &str) {
+    conversation::closed(ports, subject);
+}
+
 /// Method and path of every operation, for the test that no operation is without a test.
 #[doc(hidden)]
 pub fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -24,6 +24,8 @@ pub(super) struct Context<'a, P: Ports> {
     pub(super) id: String,
     /// The second.
     pub(super) other: String,
+    /// When the token ended that a ticket stands for, in seconds since 1970.
+    pub(super) expires: Option<u64>,
 }
 
 pub(super) fn dispatch<P: Ports>(
@@ -77,9 +79,12 @@ fn run<P: Ports>(
     }
     let (operation, [id, other]) = find(&request)?;
     *route = Some(operation.path());
-    let caller = match ports.claims() {
-        Some(claims) => Caller::from_claims(&claims),
-        None => conversation::ticket_holder(ports, &request)?,
+    let (caller, expires) = match ports.claims() {
+        Some(claims) => (Caller::from_claims(&claims), None),
+        None => match conversation::ticket_holder(ports, &request)? {
+            Some(holder) => (Some(holder.caller), holder.expires),
+            None => (None, None),
+        },
     };
     let caller = caller.ok_or(Failure::Unauthenticated)?;
     if !caller.may(operation.permission()) {
@@ -94,6 +99,7 @@ fn run<P: Ports>(
         model: operation.model(),
         id,
         other,
+        expires,
     };
     match operation {
         Known::Model(operation) => resource::run(context, operation.action).map(Answer::from),

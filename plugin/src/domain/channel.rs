@@ -171,7 +171,11 @@ impl Edit {
 
 /// The two of a direct conversation, whoever asks first. No id holds a NUL.
 pub(crate) fn distinct(one: &str, other: &str) -> String {
-    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+    let (first, second) = if one <= other {
+        (one, other)
+    } else {
+        (other, one)
+    };
     format!("{first}\0{second}")
 }
 

@@ -80,7 +80,8 @@ impl Around {
     /// The message with all that is around it.
     pub(crate) fn shown(&self, message: &Message) -> Value {
         let mut shown = message.shown();
-        let reaction = |it: &Reaction| json!({ "emoji": it.emoji, "count": it.count, "mine": it.mine });
+        let reaction =
+            |it: &Reaction| json!({ "emoji": it.emoji, "count": it.count, "mine": it.mine });
         let reactions: Vec<_> = self.reactions.iter().map(reaction).collect();
         let pinned = self.pinned.as_ref();
         let more = [

@@ -74,6 +74,19 @@ pub(super) fn link_made(id: Uuid, link: Uuid, once: bool, expires: i64) -> Entry
     allowed(&FILE, "link", id.to_string(), Some(details))
 }
 
+/// What was done with a channel, and with whom. Ids that others give may be longer in bytes
+/// than the record allows.
+pub(super) fn channel(verb: &str, channel: &str, user: Option<&str>) -> Entry {
+    let end = channel.floor_char_boundary(128);
+    Entry {
+        action: format!("channel.{verb}"),
+        entity: "channel".to_owned(),
+        entity_id: channel.get(..end).unwrap_or_default().to_owned(),
+        outcome: Outcome::Allowed,
+        details: user.map(|user| json!({ "userId": user }).to_string()),
+    }
+}
+
 fn many(model: &Model, verb: &str, ids: Option<&[Uuid]>, mut details: Value) -> Entry {
     if let (Some(ids), Some(object)) = (ids, details.as_object_mut()) {
         let ids = ids.iter().map(Uuid::to_string).collect();

@@ -14,6 +14,7 @@ mod filter;
 mod idempotency;
 mod inclusion;
 mod limits;
+mod listen;
 mod matrix;
 mod messages;
 mod openapi;

@@ -108,10 +108,7 @@ pub(super) static OPERATIONS: [Operation; 13] = {
     ]
 };
 
-pub(super) fn run<P: Ports>(
-    context: Context<'_, P>,
-    action: Action,
-) -> Result<Answer<P>, Failure> {
+pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<Answer<P>, Failure> {
     let response = match action {
         Action::Content => {
             return content::answer(

@@ -12,6 +12,7 @@ use super::attempt::{Step, attempt};
 use super::audit;
 use super::scope;
 use super::sql::{Sql, id, text, uuid};
+use super::told;
 use crate::domain::attachment::{Attachment, State};
 use crate::domain::caller::Caller;
 use crate::domain::model::FILE;
@@ -125,6 +126,7 @@ pub(crate) fn set_quarantine(
         if to == State::Quarantined {
             transaction.end_downloads(&tag::attachment(file))?;
         }
+        told::files(transaction, caller, &[file])?;
         transaction.audit(&entry)?;
         Ok(Step::Commit(true))
     })

@@ -6,7 +6,7 @@ use super::member::{self, depart, leads};
 use super::{Done, Kept, locked, rank, record, time, word};
 use crate::domain::caller::{Caller, Permission};
 use crate::domain::channel::{Kind, Role};
-use crate::ports::{Database, Error, Kind as Column, Transaction, Value};
+use crate::ports::{Database, Error, Kind as Column, Value};
 use crate::store::attempt::{Step, attempt};
 use crate::store::event;
 use crate::store::sql::{Sql, optional, text};
@@ -34,7 +34,9 @@ pub(crate) fn ban<D: Database>(
             return Ok(Step::Abandon(Err(kept)));
         }
         let known = locked(db, transaction, caller, channel)?;
-        let rank = known.and_then(|it| rank(caller, &it)).unwrap_or(Role::Member);
+        let rank = known
+            .and_then(|it| rank(caller, &it))
+            .unwrap_or(Role::Member);
         let there = member::find(transaction, caller, channel, user)?;
         if there.as_ref().is_some_and(|it| !leads(rank, it.role)) || user == caller.actor {
             return Ok(Step::Abandon(Err(Kept::Forbidden)));
@@ -91,7 +93,13 @@ pub(crate) fn unban<D: Database>(
             return Ok(Step::Abandon(Err(Kept::Missing)));
         }
         let data = json!({ "channelId": channel, "userId": user });
-        event::to_channel(transaction, &caller.tenant, channel, "member.unbanned", &data)?;
+        event::to_channel(
+            transaction,
+            &caller.tenant,
+            channel,
+            "member.unbanned",
+            &data,
+        )?;
         record(transaction, "unban", channel, Some(user))?;
         Ok(Step::Commit(Ok(())))
     })

@@ -3,7 +3,7 @@
 use super::{Done, Kept, locked, rank, record};
 use crate::domain::caller::Caller;
 use crate::domain::channel::{Channel, Edit, Kind, Role};
-use crate::ports::{Database, Error, Transaction, Value};
+use crate::ports::{Database, Error, Value};
 use crate::store::attempt::{Step, attempt};
 use crate::store::event;
 use crate::store::sql::{Sql, optional, text};

@@ -70,11 +70,12 @@ impl Place {
     }
 }
 
-/// The channels whose member the caller is, the one with the newest message first.
+/// The channels whose member the caller is, the one with the newest message first: those
+/// that are archived, the others, or all.
 pub(crate) fn list(
     db: &impl Database,
     caller: &Caller,
-    archived: bool,
+    archived: Option<bool>,
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<Entry>, Error> {
@@ -85,8 +86,9 @@ pub(crate) fn list(
         [text(&caller.tenant), text(&caller.actor)],
     );
     sql.push(match archived {
-        true => " AND c.archived_on IS NOT NULL",
-        false => " AND c.archived_on IS NULL",
+        None => "",
+        Some(true) => " AND c.archived_on IS NOT NULL",
+        Some(false) => " AND c.archived_on IS NULL",
     });
     page(&mut sql, after, limit);
     read(&mut Alone(db), caller, &sql)

@@ -10,7 +10,7 @@ use crate::domain::channel::{Channel, Kind, Membership, Role};
 use crate::ports::{Database, Error, Kind as Column, Transaction, Value};
 use crate::store::attempt::{Step, attempt};
 use crate::store::sql::{Sql, text};
-use crate::store::{Stamp, event, member_tag};
+use crate::store::{event, member_tag};
 
 /// A member in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,9 @@ pub(crate) fn add<D: Database>(
 ) -> Result<Done<bool>, Error> {
     attempt(db, |transaction| {
         let known = locked(db, transaction, caller, channel)?;
-        let Some((known, rank)) = known.and_then(|it| Some((rank(caller, &it)?, it))).map(flip)
+        let Some((known, rank)) = known
+            .and_then(|it| Some((rank(caller, &it)?, it)))
+            .map(flip)
         else {
             return Ok(Step::Abandon(Err(Kept::Missing)));
         };
@@ -147,7 +149,9 @@ pub(crate) fn leave<D: Database>(
 ) -> Result<Done, Error> {
     attempt(db, |transaction| {
         let known = locked(db, transaction, caller, channel)?;
-        let Some((known, rank)) = known.and_then(|it| Some((rank(caller, &it)?, it))).map(flip)
+        let Some((known, rank)) = known
+            .and_then(|it| Some((rank(caller, &it)?, it)))
+            .map(flip)
         else {
             return Ok(Step::Abandon(Err(Kept::Missing)));
         };
@@ -213,7 +217,13 @@ pub(crate) fn set_role<D: Database>(
         this(&mut update, caller, channel, user);
         update.execute_in(transaction)?;
         let data = Membership { role, ..there }.shown_of(channel, user);
-        event::to_channel(transaction, &caller.tenant, channel, "member.updated", &data)?;
+        event::to_channel(
+            transaction,
+            &caller.tenant,
+            channel,
+            "member.updated",
+            &data,
+        )?;
         record(transaction, role.word(), channel, Some(user))?;
         Ok(Step::Commit(Ok(())))
     })
@@ -349,7 +359,10 @@ fn count(
         sql.bind(" AND role = ?", [text(role.word())]);
     }
     let rows = sql.query_in(transaction, &[Column::Integer])?;
-    Ok(rows.first().and_then(|row| number(&row, 0)).unwrap_or_default())
+    Ok(rows
+        .first()
+        .and_then(|row| number(&row, 0))
+        .unwrap_or_default())
 }
 
 fn is_last_owner(

@@ -7,10 +7,11 @@ use uuid::Uuid;
 use super::{number, time, word};
 use crate::domain::caller::Caller;
 use crate::domain::message::{Around, Message};
+use crate::domain::model::MESSAGE;
 use crate::ports::{Database, Error, Kind, Row, Value};
 use crate::store::around::around;
 use crate::store::run::{Alone, Run};
-use crate::store::sql::{Sql, id, text};
+use crate::store::sql::{Sql, id, text, uuid};
 
 pub(in crate::store) const COLUMNS: &str = "m.id, m.channel_id, m.channel_type, m.seq, m.body, \
      m.subject, m.status, m.to_user_id, m.parent_message_id, m.created_by, m.created_on, \
@@ -133,6 +134,28 @@ pub(crate) fn history(
     })
 }
 
+/// One live message that the caller sees, with what is around it.
+pub(crate) fn message(
+    db: &impl Database,
+    caller: &Caller,
+    message: Uuid,
+) -> Result<Option<(Message, Around)>, Error> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).bind(
+        " FROM chat_messages AS m WHERE m.id = ? AND ",
+        [uuid(message)],
+    );
+    crate::store::scope::visible(&mut sql, caller, &MESSAGE);
+    let mut run = Alone(db);
+    let rows = run.run(&sql, &KINDS)?;
+    let found = rows
+        .first()
+        .and_then(|row| read(&row))
+        .into_iter()
+        .collect();
+    Ok(around(&mut run, caller, found)?.pop())
+}
+
 /// Live messages of one channel, for its members, without those that the caller has hidden.
 pub(in crate::store) fn in_view(sql: &mut Sql, caller: &Caller, channel: &str) {
     crate::store::scope::in_channel_of_member(sql, caller, channel);
@@ -169,9 +192,4 @@ pub(super) fn last_of<'a>(
     let rows = run.run(&sql, &KINDS)?;
     let messages = rows.iter(KINDS.len()).filter_map(|row| read(&row));
     Ok(messages.map(|it| (it.channel.clone(), it)).collect())
-}
-
-/// The ids of a page.
-pub(in crate::store) fn ids(messages: &[Message]) -> Vec<Uuid> {
-    messages.iter().map(|it| it.id).collect()
 }

@@ -10,21 +10,24 @@ mod receipt;
 mod sequence;
 
 use super::audit;
-use super::run::{Run, Within};
+use super::run::{Alone, Run, Within};
 use super::sql::{Sql, text};
 use crate::domain::caller::{Caller, Permission};
 use crate::domain::channel::{Channel, Kind, Membership, Role};
 use crate::ports::{Database, Dialect, Error, Kind as Column, Row, Transaction, ValueRef};
 
-pub(crate) use ban::{Ban, ban, bans, unban};
+pub(crate) use ban::{ban, bans, unban};
 pub(crate) use change::{archive, edit};
-pub(crate) use create::{Opened, create as create_channel, direct};
+pub(crate) use create::{create as create_channel, direct};
 pub(crate) use list::{Entry, Place, entry, list, public};
-pub(crate) use member::{Listed, add, join, leave, members, set_role};
-pub(crate) use message::{History, Span, history};
-pub(crate) use receipt::{Read, deliver, mark_unread, mute, read};
+pub(crate) use member::{add, join, leave, members, set_role};
 pub(super) use member::{admitted, arrive};
-pub(super) use message::{COLUMNS as MESSAGE_COLUMNS, KINDS as MESSAGE_KINDS, read as read_message};
+pub(super) use message::{
+    COLUMNS as MESSAGE_COLUMNS, KINDS as MESSAGE_KINDS, read as read_message,
+};
+pub(crate) use message::{Span, history, message};
+pub(crate) use receipt::{Read, deliver, mark_unread, mute, read_up_to};
+pub(crate) use sequence::ensure;
 pub(super) use sequence::{Slot, next};
 
 const COLUMNS: &str = "c.channel_id, c.kind, c.channel_type, c.name, c.topic, c.created_by, \
@@ -70,8 +73,6 @@ pub(crate) enum Kept {
     Blocked,
     /// It has as many members as it may.
     Full,
-    /// No number of a message there.
-    NoSuchPlace,
 }
 
 /// What has become of something that was asked for.
@@ -83,7 +84,16 @@ pub(crate) fn find_channel(
     caller: &Caller,
     id: &str,
 ) -> Result<Option<Channel>, Error> {
-    look_up(&mut super::run::Alone(db), caller, id, "")
+    look_up(&mut Alone(db), caller, id, "")
+}
+
+/// The same in a transaction.
+pub(super) fn channel_in(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    id: &str,
+) -> Result<Option<Channel>, Error> {
+    look_up(&mut Within(transaction), caller, id, "")
 }
 
 /// The same, which nobody else changes before the transaction ends.
@@ -175,7 +185,22 @@ pub(super) fn time(row: &Row<'_>, place: usize) -> Option<i64> {
 fn rank(caller: &Caller, channel: &Channel) -> Option<Role> {
     let role = channel.member.as_ref()?.role;
     let is_moderator = caller.may(Permission::ModerateMessage);
-    Some(if is_moderator { role.max(Role::Moderator) } else { role })
+    Some(if is_moderator {
+        role.max(Role::Moderator)
+    } else {
+        role
+    })
+}
+
+/// Whether the caller moderates a channel; none when the caller is no member.
+pub(crate) fn may_moderate(
+    db: &impl Database,
+    caller: &Caller,
+    id: &str,
+) -> Result<Option<bool>, Error> {
+    let channel = find_channel(db, caller, id)?;
+    let rank = channel.and_then(|it| rank(caller, &it));
+    Ok(rank.map(|rank| rank >= Role::Moderator))
 }
 
 /// Records what was done with a channel, or with a user in it.

@@ -37,7 +37,7 @@ impl Read {
 
 /// Everything up to a number is read. It only goes up; behind the last message there is
 /// nothing to read.
-pub(crate) fn read<D: Database>(
+pub(crate) fn read_up_to<D: Database>(
     db: &D,
     caller: &Caller,
     channel: &str,

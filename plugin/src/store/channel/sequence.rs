@@ -111,13 +111,7 @@ fn take(
 }
 
 fn seen(sql: &mut Sql, caller: &Caller, channel: &str) {
-    let this = || {
-        [
-            text(&caller.tenant),
-            text(channel),
-            text(&caller.actor),
-        ]
-    };
+    let this = || [text(&caller.tenant), text(channel), text(&caller.actor)];
     sql.push(COLUMNS)
         .bind(
             "(SELECT p.role FROM chat_members AS p WHERE p.tenant_id = ? AND p.channel_id = ? \

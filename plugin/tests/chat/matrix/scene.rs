@@ -62,7 +62,8 @@ impl Stage {
         if let (Some(role), Membership::Newcomer) =
             (facts.case.membership.role(), facts.case.membership)
         {
-            let sql = "INSERT INTO chat_members VALUES ('t', 'c', ?, ?, ?)";
+            let sql = "INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
+                VALUES ('t', 'c', ?, ?, ?)";
             connection.execute(sql, (SELF, role, START)).unwrap();
         } else if let Some(role) = facts.case.membership.role() {
             join(&self.service, "c", SELF, role);
@@ -155,8 +156,10 @@ fn script(facts: &Facts) -> String {
     for tenant in ["t", "u"] {
         write!(
             sql,
-            "INSERT INTO chat_channels VALUES ('{tenant}', 'c', 'group', 'author', 0);\
-             INSERT INTO chat_members VALUES ('{tenant}', 'c', 'author', 'member', 0);"
+            "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) \
+             VALUES ('{tenant}', 'c', 'group', 'author', 0);\
+             INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
+             VALUES ('{tenant}', 'c', 'author', 'member', 0);"
         )
         .unwrap();
     }
@@ -165,7 +168,8 @@ fn script(facts: &Facts) -> String {
          VALUES";
     write!(
         sql,
-        "INSERT INTO chat_channels VALUES ('t', 'd', 'group', 'author', 0);\
+        "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) \
+         VALUES ('t', 'd', 'group', 'author', 0);\
          {insert} (X'{:032x}', 'u', 'c', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE);\
          {insert} (X'{:032x}', 't', 'd', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE);",
         1, 2

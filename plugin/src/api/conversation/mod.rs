@@ -1,0 +1,141 @@
+//! Channels, and what is said there.
+
+mod channel;
+mod live;
+mod member;
+mod message;
+mod operation;
+mod page;
+mod receipt;
+mod refusal;
+mod signal;
+
+use super::error::{Failure, deny};
+use super::http::{Answer, Response};
+use super::route::Context;
+use crate::ports::Ports;
+use crate::store::{Done, Kept};
+
+pub(super) use channel::{MAX_INVITED, MAX_SLOW, RETENTION};
+pub(super) use live::ticket_holder;
+pub(super) use operation::{Operation, Sent};
+pub(super) use refusal::Refusal;
+pub(super) use signal::{closed, frame};
+
+/// Rows of a page when nobody says, and of the largest.
+pub(super) const PAGE: (i64, i64) = (page::USUAL, page::MOST);
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    CreateChannel,
+    ListChannels,
+    ReadChannel,
+    EditChannel,
+    Archive,
+    Unarchive,
+    Join,
+    Leave,
+    ListMembers,
+    AddMember,
+    SetRole,
+    RemoveMember,
+    ListBans,
+    Ban,
+    Unban,
+    Mute,
+    Unmute,
+    MarkRead,
+    MarkUnread,
+    MarkDelivered,
+    History,
+    Send,
+    Events,
+    MakeTicket,
+    Sync,
+    Typing,
+    Be,
+    Presence,
+}
+
+/// All of them.
+pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
+    let channels = operation::CHANNEL_OPERATIONS.iter();
+    let messages = operation::MESSAGE_OPERATIONS.iter();
+    channels.chain(messages).chain(&operation::LIVE_OPERATIONS)
+}
+
+pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<Answer<P>, Failure> {
+    let context = &context;
+    let response = match action {
+        Action::CreateChannel => channel::create(context)?,
+        Action::ListChannels => channel::list(context)?,
+        Action::ReadChannel => channel::read(context)?,
+        Action::EditChannel => channel::edit(context)?,
+        Action::Archive => channel::archive(context, true)?,
+        Action::Unarchive => channel::archive(context, false)?,
+        Action::Join => member::join(context)?,
+        Action::Leave => member::leave(context)?,
+        Action::ListMembers => member::list(context)?,
+        Action::AddMember => member::add(context)?,
+        Action::SetRole => member::set_role(context)?,
+        Action::RemoveMember => member::remove(context)?,
+        Action::ListBans => member::bans(context)?,
+        Action::Ban => member::ban(context)?,
+        Action::Unban => member::unban(context)?,
+        Action::Mute => receipt::mute(context)?,
+        Action::Unmute => receipt::unmute(context)?,
+        Action::MarkRead => receipt::read(context)?,
+        Action::MarkUnread => receipt::unread(context)?,
+        Action::MarkDelivered => receipt::delivered(context)?,
+        Action::History => message::history(context)?,
+        Action::Send => message::send(context)?,
+        Action::Events => return live::events(context),
+        Action::MakeTicket => live::ticket(context)?,
+        Action::Sync => live::sync(context)?,
+        Action::Typing => signal::typing(context)?,
+        Action::Be => signal::be(context)?,
+        Action::Presence => signal::presence(context)?,
+    };
+    Ok(response.into())
+}
+
+/// Turns what was kept as it was into an answer; a denial is on record.
+fn settle<P: Ports, T>(context: &Context<'_, P>, verb: &str, done: Done<T>) -> Result<T, Failure> {
+    let denied = |failure: Failure| {
+        let action = format!("channel.{verb}");
+        deny(context.ports, &action, "channel", &context.id)
+            .err()
+            .unwrap_or(failure)
+    };
+    done.map_err(|kept| match kept {
+        Kept::Missing => Failure::NotFound,
+        Kept::Forbidden => denied(Failure::Forbidden),
+        Kept::Banned => denied(Refusal::Banned.into()),
+        Kept::Blocked => denied(Refusal::Blocked.into()),
+        Kept::LastOwner => Refusal::LastOwner.into(),
+        Kept::Archived => Refusal::Archived.into(),
+        Kept::Direct => Refusal::Direct.into(),
+        Kept::Full => Refusal::Full.into(),
+    })
+}
+
+/// A path names a channel that could be one.
+fn channel_id<'c, P: Ports>(context: &'c Context<'_, P>) -> Result<&'c str, Failure> {
+    match crate::domain::id::is_external(&context.id) {
+        true => Ok(&context.id),
+        false => Err(Failure::NotFound),
+    }
+}
+
+/// The same for a user, in the second place.
+fn user_id<'c, P: Ports>(context: &'c Context<'_, P>) -> Result<&'c str, Failure> {
+    match crate::domain::id::is_external(&context.other) {
+        true => Ok(&context.other),
+        false => Err(Failure::NotFound),
+    }
+}
+
+fn shown(status: u16, value: &serde_json::Value) -> Response {
+    Response::json(status, value.to_string().into_bytes())
+}

@@ -1,0 +1,471 @@
+//! Channels, and what is said there: what is sent and answered.
+
+use serde_json::{Map, Value, json};
+
+use super::{reference, response, schema};
+use crate::api::conversation::{MAX_INVITED, MAX_SLOW, Operation, PAGE, RETENTION, Sent};
+use crate::domain::channel::{MAX_NAME, MAX_REASON, MAX_TOPIC};
+
+const TAG: &str = "ChannelController";
+
+pub(super) fn tag() -> Value {
+    json!({ "name": TAG })
+}
+
+pub(super) fn describe(operation: &Operation) -> Value {
+    let (name, number) = operation.permission.words();
+    let permissions: Vec<_> = std::iter::once(name).chain(number).collect();
+    let (method, summary) = operation.words;
+    let mut description = json!({
+        "tags": [TAG],
+        "operationId": format!("{TAG}.{method}"),
+        "x-controller-name": TAG,
+        "x-operation-name": method,
+        "summary": summary,
+        "description": format!("Needs the permission `{}`.", permissions.join("` or `")),
+        "x-permissions": permissions,
+        "parameters": parameters(operation),
+        "responses": responses(operation),
+    });
+    let (body, required) = match operation.body {
+        Sent::Nothing => return description,
+        Sent::Body(body) => (body, true),
+        Sent::Optional(body) => (body, false),
+    };
+    if let Some(description) = description.as_object_mut() {
+        let content = json!({ "application/json": { "schema": reference::schema(body) } });
+        let request = json!({ "required": required, "content": content });
+        description.insert("requestBody".to_owned(), request);
+    }
+    description
+}
+
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let names = operation.path.split('/').filter_map(|part| {
+        let name = part.strip_prefix('{')?;
+        name.strip_suffix('}')
+    });
+    let mut all: Vec<_> = names.map(|name| named(operation, name)).collect();
+    all.extend(operation.query.iter().map(|name| asked(name)));
+    if operation.method == "GET" && operation.refusals.contains(&304) {
+        all.push(reference::parameter("If-None-Match"));
+    }
+    if operation.words.0 == "send" {
+        all.push(reference::parameter("Idempotency-Key"));
+    }
+    all
+}
+
+/// What stands in a path: the id of a message where that is what it is about, and else a
+/// name that others give.
+fn named(operation: &Operation, name: &str) -> Value {
+    let is_minted = name == "id" && !operation.path.starts_with("/channels");
+    let schema = match name {
+        "emoji" => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
+        _ if is_minted => schema::uuid(),
+        _ => schema::external(),
+    };
+    json!({ "name": name, "in": "path", "required": true, "schema": schema })
+}
+
+fn asked(name: &str) -> Value {
+    let number = |least: i64| json!({ "type": "integer", "format": "int64", "minimum": least });
+    let flag = || json!({ "type": "boolean", "default": false });
+    let named = if name == "place" { "cursor" } else { name };
+    let (description, schema) = match name {
+        "cursor" => return reference::parameter("cursor"),
+        "limit" => (
+            "Rows of the page.",
+            json!({
+                "type": "integer", "minimum": 1, "maximum": PAGE.1, "default": PAGE.0,
+            }),
+        ),
+        "archived" => ("Those that are archived, and no others.", flag()),
+        "public" => (
+            "The public channels of the tenant, whether the caller is a member or not.",
+            flag(),
+        ),
+        "place" => (
+            "The cursor of the last event that the client has seen; `Last-Event-ID` says the \
+            same.",
+            text(),
+        ),
+        "before" => ("Messages with a smaller number.", number(0)),
+        "after" => ("Messages with a larger number.", number(0)),
+        "around" => ("Messages up to a number, and as many behind it.", number(0)),
+        "ticket" => (
+            "A ticket instead of a token, once.",
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 64 }),
+        ),
+        "wait" => (
+            "Seconds that a long poll waits.",
+            json!({ "type": "integer", "minimum": 0 }),
+        ),
+        "q" => (
+            "Words, all of which a message has to hold.",
+            json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+        ),
+        "state" => (
+            "Open or closed reports.",
+            json!({ "type": "string", "enum": ["open", "resolved", "dismissed"] }),
+        ),
+        "ids" => (
+            "Users, separated by commas.",
+            json!({ "type": "string", "maxLength": 8_000 }),
+        ),
+        _ => ("Only of this channel.", schema::external()),
+    };
+    json!({ "name": named, "in": "query", "description": description, "schema": schema })
+}
+
+fn responses(operation: &Operation) -> Map<String, Value> {
+    let mut responses = Map::new();
+    for (status, schema) in operation.good {
+        let mut good = json!({ "description": "Done" });
+        if let (Some(good), Some(name)) = (good.as_object_mut(), schema) {
+            let schema = match name.strip_suffix("[]") {
+                Some(item) => json!({ "type": "array", "items": reference::schema(item) }),
+                None => reference::schema(name),
+            };
+            let content = json!({ "application/json": { "schema": schema } });
+            good.insert("content".to_owned(), content);
+        }
+        responses.insert(status.to_string(), good);
+    }
+    let mut statuses: Vec<_> = response::ALWAYS.iter().chain(operation.refusals).collect();
+    statuses.sort_unstable();
+    for status in statuses {
+        let status = status.to_string();
+        let response = reference::response(&status);
+        responses.insert(status, response);
+    }
+    responses
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn text_or_null() -> Value {
+    json!({ "type": "string", "nullable": true })
+}
+
+fn sent_text(most: usize) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": most, "pattern": "^[^\\u0000]*$" })
+}
+
+fn nullable(mut schema: Value) -> Value {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("nullable".to_owned(), true.into());
+    }
+    schema
+}
+
+fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn number() -> Value {
+    json!({ "type": "integer", "format": "int64" })
+}
+
+fn flag() -> Value {
+    json!({ "type": "boolean" })
+}
+
+fn array(items: &Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+fn word(words: &[&str]) -> Value {
+    json!({ "type": "string", "enum": words })
+}
+
+fn object(title: &str, properties: Value, required: &[&str]) -> (String, Value) {
+    let mut schema = json!({
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if let (Some(schema), false) = (schema.as_object_mut(), required.is_empty()) {
+        schema.insert("required".to_owned(), required.into());
+    }
+    (title.to_owned(), schema)
+}
+
+/// Everything that is told of something, all of which is always there.
+fn told(title: &str, properties: Value) -> (String, Value) {
+    let names: Vec<_> = properties
+        .as_object()
+        .map_or_else(Vec::new, |it| it.keys().cloned().collect());
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    object(title, properties, &names)
+}
+
+fn with(mut properties: Value, more: Value) -> Value {
+    if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
+        properties.extend(more);
+    }
+    properties
+}
+
+pub(super) fn schemas() -> Vec<(String, Value)> {
+    let mut all = sent();
+    all.extend(channels());
+    all.extend(messages());
+    all.extend(live());
+    all
+}
+
+fn live() -> Vec<(String, Value)> {
+    let event = json!({
+        "id": text(),
+        "cursor": text(),
+        "topic": text(),
+        "type": text(),
+        "at": time(),
+        "data": { "type": "object", "additionalProperties": true },
+    });
+    let reset = json!({ "type": "object", "additionalProperties": true });
+    let events = array(&reference::schema("Event"));
+    let whole = json!({ "cursor": text(), "events": events, "reset": reset });
+    let statuses = || word(&["online", "away", "offline"]);
+    vec![
+        object("Event", event, &["topic", "type", "data"]),
+        object("Events", whole, &[]),
+        told(
+            "Ticket",
+            json!({ "ticket": text(), "url": text(), "expiresAt": time() }),
+        ),
+        told(
+            "State",
+            json!({
+                "cursor": text(),
+                "userId": text(),
+                "blocked": array(&text()),
+                "channels": array(&reference::schema("ChannelEntry")),
+            }),
+        ),
+        object("Typing", json!({ "typing": flag() }), &[]),
+        object("NewPresence", json!({ "status": statuses() }), &["status"]),
+        told(
+            "Presence",
+            json!({ "userId": text(), "status": statuses(), "seenOn": time() }),
+        ),
+    ]
+}
+
+fn sent() -> Vec<(String, Value)> {
+    let role = || word(&["owner", "moderator", "member"]);
+    let seconds =
+        |low: i64, high: i64| json!({ "type": "integer", "minimum": low, "maximum": high });
+    let users = |most: usize| {
+        json!({
+            "type": "array", "items": schema::external(), "maxItems": most, "uniqueItems": true,
+        })
+    };
+    let new = json!({
+        "kind": word(&["direct", "group", "public"]),
+        "userId": schema::external(),
+        "name": sent_text(MAX_NAME),
+        "topic": sent_text(MAX_TOPIC),
+        "members": users(MAX_INVITED),
+    });
+    let (name, mut new) = object("NewChannel", new, &["kind"]);
+    if let Some(new) = new.as_object_mut() {
+        let text = "A direct conversation has a `userId` and nothing else; the others have none.";
+        new.insert("description".to_owned(), text.into());
+    }
+    vec![
+        (name, new),
+        object(
+            "ChannelEdit",
+            json!({
+                "name": nullable(sent_text(MAX_NAME)),
+                "topic": nullable(sent_text(MAX_TOPIC)),
+                "kind": word(&["group", "public"]),
+                "slowSeconds": seconds(0, MAX_SLOW),
+                "retentionSeconds": nullable(seconds(RETENTION.0, RETENTION.1)),
+            }),
+            &[],
+        ),
+        object("MemberRole", json!({ "role": role() }), &[]),
+        object("Reason", json!({ "reason": sent_text(MAX_REASON) }), &[]),
+        object("Mute", json!({ "until": time() }), &[]),
+        object(
+            "Place",
+            json!({ "seq": { "type": "integer", "format": "int64", "minimum": 1 } }),
+            &["seq"],
+        ),
+        channel_message(),
+    ]
+}
+
+/// A new message, without what the path says.
+fn channel_message() -> (String, Value) {
+    let mut schemas = schema::operations();
+    let mut new = schemas.remove("NewMessage").unwrap_or_default();
+    let name = "ChannelMessage";
+    if let Some(new) = new.as_object_mut() {
+        new.insert("title".to_owned(), name.into());
+        new.insert("required".to_owned(), json!(["body"]));
+        if let Some(properties) = new.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.remove("channelId");
+            properties.remove("channelType");
+        }
+    }
+    (name.to_owned(), new)
+}
+
+fn channel() -> Value {
+    json!({
+        "id": text(),
+        "kind": word(&["direct", "group", "public"]),
+        "channelType": text(),
+        "name": text_or_null(),
+        "topic": text_or_null(),
+        "createdBy": text(),
+        "createdOn": time(),
+        "activeOn": time(),
+        "archivedOn": nullable(time()),
+        "lastSeq": number(),
+        "slowSeconds": number(),
+        "retentionSeconds": nullable(number()),
+    })
+}
+
+fn membership() -> Value {
+    json!({
+        "role": word(&["owner", "moderator", "member"]),
+        "joinedOn": time(),
+        "readSeq": number(),
+        "deliveredSeq": number(),
+        "mutedUntil": nullable(time()),
+    })
+}
+
+fn channels() -> Vec<(String, Value)> {
+    let own = json!({
+        "allOf": [reference::schema("Membership")],
+        "nullable": true,
+        "description": "What the caller is there; null for a public channel that the caller \
+            has not joined.",
+    });
+    let entry = with(
+        channel(),
+        json!({
+            "membership": own.clone(),
+            "lastMessage": { "allOf": [reference::schema("MessageCore")], "nullable": true },
+            "unread": { "type": "integer", "minimum": 0, "maximum": 999 },
+            "hasMoreUnread": flag(),
+        }),
+    );
+    let required: Vec<_> = channel()
+        .as_object()
+        .map_or_else(Vec::new, |it| it.keys().cloned().collect());
+    let required: Vec<_> = required.iter().map(String::as_str).collect();
+    let member = json!({
+        "channelId": text(),
+        "userId": text(),
+        "role": word(&["owner", "moderator", "member"]),
+        "joinedOn": time(),
+        "readSeq": number(),
+        "deliveredSeq": number(),
+    });
+    vec![
+        object(
+            "Channel",
+            with(channel(), json!({ "membership": own })),
+            &required,
+        ),
+        told("ChannelEntry", entry),
+        told("Membership", membership()),
+        told("ChannelMember", member),
+        told(
+            "ChannelBan",
+            json!({
+                "channelId": text(),
+                "userId": text(),
+                "reason": text_or_null(),
+                "bannedBy": text(),
+                "bannedOn": time(),
+            }),
+        ),
+        told(
+            "ReadState",
+            json!({
+                "channelId": text(),
+                "readSeq": number(),
+                "deliveredSeq": number(),
+                "unread": { "type": "integer", "minimum": 0, "maximum": 999 },
+                "hasMoreUnread": flag(),
+                "lastSeq": number(),
+            }),
+        ),
+    ]
+}
+
+fn message() -> Value {
+    json!({
+        "id": schema::uuid(),
+        "channelId": text(),
+        "channelType": text(),
+        "seq": nullable(number()),
+        "body": text(),
+        "subject": text_or_null(),
+        "status": number(),
+        "toUserId": text_or_null(),
+        "parentMessageId": nullable(schema::uuid()),
+        "createdBy": text(),
+        "createdOn": time(),
+        "modifiedOn": time(),
+        "editedOn": nullable(time()),
+        "version": number(),
+        "clientMessageId": text_or_null(),
+        "mentions": array(&text()),
+        "forwardedFrom": nullable(schema::uuid()),
+    })
+}
+
+fn messages() -> Vec<(String, Value)> {
+    let whole = with(
+        message(),
+        json!({
+            "attachments": array(&reference::schema("SentAttachment")),
+            "replyCount": number(),
+            "lastReplyOn": nullable(time()),
+            "reactions": array(&reference::schema("Reaction")),
+            "pinnedBy": text_or_null(),
+            "pinnedOn": nullable(time()),
+            "isFavorite": flag(),
+        }),
+    );
+    vec![
+        told("MessageCore", message()),
+        told("ChatMessage", whole),
+        told(
+            "SentAttachment",
+            json!({
+                "id": schema::uuid(),
+                "name": text_or_null(),
+                "size": nullable(number()),
+                "type": text_or_null(),
+                "state": text_or_null(),
+                "fileKey": text_or_null(),
+            }),
+        ),
+        told(
+            "Reaction",
+            json!({ "emoji": text(), "count": number(), "mine": flag() }),
+        ),
+        told(
+            "History",
+            json!({
+                "messages": array(&reference::schema("ChatMessage")),
+                "hasBefore": flag(),
+                "hasAfter": flag(),
+            }),
+        ),
+    ]
+}
