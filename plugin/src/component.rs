@@ -42,8 +42,9 @@ use contract::wasi::random::random;
 
 use crate::ports::{
     Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Dialect, Download,
-    Entry, Error, Event, EventError, Events, Form, Identity, Incoming, Kind, Level, Log, Outcome, Part, Random, Range,
-    Recorded, Rows, Settings, Source, Stored, Storing, Subscribe, Transaction, Value,
+    Entry, Error, Event, EventError, Events, Form, Identity, Incoming, Kind, Level, Log, Outcome,
+    Part, Random, Range, Recorded, Rows, Settings, Source, Stored, Storing, Subscribe, Transaction,
+    Value,
 };
 use crate::{api, import};
 

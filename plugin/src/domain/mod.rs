@@ -10,6 +10,7 @@ pub(crate) mod id;
 pub(crate) mod message;
 pub(crate) mod model;
 pub(crate) mod pattern;
+pub(crate) mod search;
 pub(crate) mod time;
 pub(crate) mod topic;
 pub(crate) mod violation;

@@ -80,7 +80,6 @@ pub(super) fn replies(
     })
 }
 
-/// In the order in which they came first.
 fn reactions(
     run: &mut impl Run,
     caller: &Caller,
@@ -89,12 +88,12 @@ fn reactions(
 ) -> Result<(), Error> {
     let mut sql = Sql::new("SELECT r.message_id, r.emoji, COUNT(*), ");
     sql.bind(
-        "SUM(CASE WHEN r.user_id = ? THEN 1 ELSE 0 END) FROM chat_reactions AS r \
+        "COUNT(CASE WHEN r.user_id = ? THEN 1 END) FROM chat_reactions AS r \
          WHERE r.tenant_id = ? AND r.message_id IN ",
         [text(&caller.actor), text(&caller.tenant)],
     );
     of(&mut sql, ids);
-    sql.push(" GROUP BY r.message_id, r.emoji ORDER BY r.message_id, MIN(r.created_on), r.emoji");
+    sql.push(" GROUP BY r.message_id, r.emoji ORDER BY r.message_id, r.emoji");
     let kinds = [Kind::Uuid, Kind::Text, Kind::Integer, Kind::Integer];
     each(run, &sql, &kinds, all, |around, row| {
         around.reactions.push(Reaction {

@@ -30,13 +30,13 @@ macro_rules! migrations {
 pub fn migrations(dialect: Dialect) -> &'static [Migration] {
     match dialect {
         Dialect::Sqlite => {
-            migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations")
+            migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations", 8 "search")
         }
         Dialect::Postgres => {
-            migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations")
+            migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations", 8 "search")
         }
         Dialect::Mysql => {
-            migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations")
+            migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations", 8 "search")
         }
     }
 }

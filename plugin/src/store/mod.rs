@@ -11,13 +11,19 @@ mod change;
 mod channel;
 mod condition;
 mod create;
+mod erase;
 mod event;
+mod expire;
 mod idempotency;
+mod keep;
+mod listed;
 pub(crate) mod migrations;
 mod naming;
 mod order;
 mod presence;
+mod reaction;
 mod read;
+mod report;
 mod revision;
 mod run;
 mod scope;
@@ -41,7 +47,13 @@ pub(crate) use channel::{
 pub(crate) use create::{
     Refused, Stamp, create_file, create_files, create_message, create_recipient,
 };
+pub(crate) use erase::{erase, own_data};
+pub(crate) use expire::expire;
 pub(crate) use idempotency::{Key, NotDone, Once, once};
+pub(crate) use keep::{favor, hide, pin, unpin};
+pub(crate) use listed::{Behind, Messages, Source, listed, replies, sees, versions};
 pub(crate) use presence::{audience, gone, heard, see, seen};
+pub(crate) use reaction::{react, reactions, unreact};
 pub(crate) use read::{Page, count, find, page};
+pub(crate) use report::{Report, close_report, report, reports};
 pub(crate) use ticket::{make as make_ticket, take as take_ticket};

@@ -22,7 +22,12 @@ pub(crate) struct Seen {
 }
 
 /// The caller is there, or not any more.
-pub(crate) fn see(db: &impl Database, caller: &Caller, now: i64, status: &str) -> Result<(), Error> {
+pub(crate) fn see(
+    db: &impl Database,
+    caller: &Caller,
+    now: i64,
+    status: &str,
+) -> Result<(), Error> {
     let mut update = Sql::new("UPDATE chat_presence SET seen_on = ");
     update.bind(
         "?, status = ? WHERE tenant_id = ? AND user_id = ?",
@@ -86,7 +91,9 @@ pub(crate) fn audience(db: &impl Database, caller: &Caller) -> Result<Vec<String
     );
     let rows = sql.query(db, &[Kind::Text])?;
     let channels = rows.iter(1).filter_map(|row| word(&row, 0));
-    Ok(channels.map(|it| topic::channel(&caller.tenant, &it)).collect())
+    Ok(channels
+        .map(|it| topic::channel(&caller.tenant, &it))
+        .collect())
 }
 
 /// When some users were there, as far as the caller shares a channel with them.
@@ -131,5 +138,7 @@ pub(crate) fn heard(db: &impl Database, caller: &Caller) -> Result<Vec<String>, 
     );
     let rows = sql.query(db, &[Kind::Text])?;
     let channels = rows.iter(1).filter_map(|row| word(&row, 0));
-    Ok(channels.map(|it| topic::channel(&caller.tenant, &it)).collect())
+    Ok(channels
+        .map(|it| topic::channel(&caller.tenant, &it))
+        .collect())
 }

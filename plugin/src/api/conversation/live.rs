@@ -84,7 +84,10 @@ pub(super) fn ticket<P: Ports>(context: &Context<'_, P>) -> Result<Response, Fai
 /// When the token of the request ends, in seconds since 1970.
 fn token_end(ports: &impl Ports) -> Option<i64> {
     let claims: Value = serde_json::from_str(&ports.claims()?).ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "clamped, and far from the bounds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "clamped, and far from the bounds"
+    )]
     claims.get("exp")?.as_f64().map(|end| end as i64)
 }
 

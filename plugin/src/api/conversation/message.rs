@@ -12,6 +12,7 @@ use super::{channel_id, page, shown};
 use crate::domain::channel::Channel;
 use crate::domain::draft::{ATTACHMENTS, Draft, Invalid, Shape};
 use crate::domain::model::{CHANNEL_ID, CHANNEL_TYPE, MESSAGE};
+use crate::domain::time;
 use crate::domain::violation::{Violation, pointer};
 use crate::ports::Ports;
 use crate::store::{self, NotDone, Refused, Span, Stamp};
@@ -35,6 +36,16 @@ pub(super) fn kept_since<P: Ports>(context: &Context<'_, P>, channel: &Channel) 
     )
 }
 
+/// Removes some of what is older than the channel keeps it.
+fn sweep<P: Ports>(context: &Context<'_, P>, channel: &Channel) -> Result<(), Failure> {
+    if let Some(before) = kept_since(context, channel) {
+        let now = time::whole_millis(context.ports.now());
+        let (ports, caller) = (context.ports, &context.caller);
+        store::expire(ports, caller, &channel.id, (now, before))?;
+    }
+    Ok(())
+}
+
 pub(super) fn history<P: Ports>(context: &Context<'_, P>) -> Result<Response, Failure> {
     let limit = page::limit(context)?;
     let place = |name| page::integer(context, name, 0..=i64::MAX);
@@ -54,6 +65,7 @@ pub(super) fn history<P: Ports>(context: &Context<'_, P>) -> Result<Response, Fa
     let channel = own_channel(context)?;
     store::ensure(context.ports, &context.caller, &channel.id)?;
     let since = kept_since(context, &channel);
+    sweep(context, &channel)?;
     let (ports, caller) = (context.ports, &context.caller);
     let history = store::history(ports, caller, &channel.id, since, span, limit)?;
     let messages = history.messages.iter();
@@ -85,6 +97,7 @@ pub(super) fn send<P: Ports>(context: &Context<'_, P>) -> Result<Response, Failu
     let draft = Draft::parse(&MESSAGE, Value::Object(object), Shape::New, "");
     let mut draft = draft.map_err(Failure::Body)?;
     let channel = own_channel(context)?;
+    sweep(context, &channel)?;
     draft.place(&channel.id, &channel.channel_type);
     deliver(context, &draft)
 }

@@ -4,10 +4,12 @@ mod channel;
 mod live;
 mod member;
 mod message;
+mod note;
 mod operation;
 mod page;
 mod receipt;
 mod refusal;
+mod report;
 mod signal;
 
 use super::error::{Failure, deny};
@@ -56,13 +58,41 @@ pub(super) enum Action {
     Typing,
     Be,
     Presence,
+    React,
+    Unreact,
+    Reactions,
+    Pin,
+    Unpin,
+    Pins,
+    Favor,
+    Unfavor,
+    Favorites,
+    Hide,
+    Unhide,
+    Versions,
+    Thread,
+    Forward,
+    Mentions,
+    Search,
+    Blocks,
+    Block,
+    Unblock,
+    Report,
+    Reports,
+    CloseReport,
+    Export,
+    Erase,
 }
 
 /// All of them.
 pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
     let channels = operation::CHANNEL_OPERATIONS.iter();
     let messages = operation::MESSAGE_OPERATIONS.iter();
-    channels.chain(messages).chain(&operation::LIVE_OPERATIONS)
+    let live = operation::LIVE_OPERATIONS.iter();
+    channels
+        .chain(messages)
+        .chain(live)
+        .chain(&operation::NOTE_OPERATIONS)
 }
 
 pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<Answer<P>, Failure> {
@@ -96,6 +126,30 @@ pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<A
         Action::Typing => signal::typing(context)?,
         Action::Be => signal::be(context)?,
         Action::Presence => signal::presence(context)?,
+        Action::React => note::react(context, true)?,
+        Action::Unreact => note::react(context, false)?,
+        Action::Reactions => note::reactions(context)?,
+        Action::Pin => note::pin(context, true)?,
+        Action::Unpin => note::pin(context, false)?,
+        Action::Pins => note::pins(context)?,
+        Action::Favor => note::favor(context, true)?,
+        Action::Unfavor => note::favor(context, false)?,
+        Action::Favorites => note::favorites(context)?,
+        Action::Hide => note::hide(context, true)?,
+        Action::Unhide => note::hide(context, false)?,
+        Action::Versions => note::versions(context)?,
+        Action::Thread => note::thread(context)?,
+        Action::Forward => note::forward(context)?,
+        Action::Mentions => note::mentions(context)?,
+        Action::Search => note::search(context)?,
+        Action::Blocks => note::blocks(context)?,
+        Action::Block => note::block(context, true)?,
+        Action::Unblock => note::block(context, false)?,
+        Action::Report => report::make(context)?,
+        Action::Reports => report::list(context)?,
+        Action::CloseReport => report::close(context)?,
+        Action::Export => note::export(context)?,
+        Action::Erase => note::erase(context)?,
     };
     Ok(response.into())
 }

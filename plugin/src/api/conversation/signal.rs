@@ -11,8 +11,8 @@ use super::message::own_channel;
 use super::{page, shown};
 use crate::domain::caller::Caller;
 use crate::domain::id::is_external;
-use crate::domain::{time, topic};
 use crate::domain::violation::Violation;
+use crate::domain::{time, topic};
 use crate::ports::{Event, Ports};
 use crate::store;
 
@@ -92,7 +92,11 @@ pub(super) fn presence<P: Ports>(context: &Context<'_, P>) -> Result<Response, F
     let seen = store::seen(context.ports, &context.caller, &users)?;
     let seen = seen.iter().map(|it| {
         let is_stale = now.saturating_sub(it.on) > PRESENT_SECONDS * 1_000_000;
-        let status = if is_stale { "offline" } else { it.status.as_str() };
+        let status = if is_stale {
+            "offline"
+        } else {
+            it.status.as_str()
+        };
         json!({ "userId": it.user, "status": status, "seenOn": time::text(it.on) })
     });
     Ok(shown(200, &Value::Array(seen.collect())))
@@ -123,7 +127,9 @@ fn handle<P: Ports>(ports: &P, subject: &str, payload: &str) -> Result<Option<Va
     let caller = speaker(ports, subject).ok_or_else(|| refused("unknown"))?;
     let channel = || {
         let id = frame.get("channelId").and_then(Value::as_str);
-        let id = id.filter(|id| is_external(id)).ok_or_else(|| refused("malformed"))?;
+        let id = id
+            .filter(|id| is_external(id))
+            .ok_or_else(|| refused("malformed"))?;
         let channel = store::find_channel(ports, &caller, id);
         let channel = channel.map_err(|_| refused("unavailable"))?;
         let channel = channel.filter(|it| it.member.is_some());
@@ -145,7 +151,10 @@ fn handle<P: Ports>(ports: &P, subject: &str, payload: &str) -> Result<Option<Va
             Ok(None)
         }
         Some("read") => {
-            let seq = frame.get("seq").and_then(Value::as_i64).filter(|seq| *seq > 0);
+            let seq = frame
+                .get("seq")
+                .and_then(Value::as_i64)
+                .filter(|seq| *seq > 0);
             let seq = seq.ok_or_else(|| refused("malformed"))?;
             let id = channel()?.id;
             let read = store::read_up_to(ports, &caller, &id, seq);

@@ -59,7 +59,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 /// What stands in a path: the id of a message where that is what it is about, and else a
 /// name that others give.
 fn named(operation: &Operation, name: &str) -> Value {
-    let is_minted = name == "id" && !operation.path.starts_with("/channels");
+    let is_minted = name == "id" && !operation.path.starts_with("/channels/");
     let schema = match name {
         "emoji" => json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
         _ if is_minted => schema::uuid(),
@@ -215,7 +215,68 @@ pub(super) fn schemas() -> Vec<(String, Value)> {
     all.extend(channels());
     all.extend(messages());
     all.extend(live());
+    all.extend(notes());
     all
+}
+
+fn notes() -> Vec<(String, Value)> {
+    let states = || word(&["open", "resolved", "dismissed"]);
+    let rows = array(&json!({ "type": "object", "additionalProperties": true }));
+    let others = json!({
+        "memberships": rows, "recipients": rows, "attachments": rows, "reactions": rows,
+        "blocked": rows, "reports": rows,
+    });
+    vec![
+        told(
+            "Reacted",
+            json!({ "emoji": text(), "userId": text(), "createdOn": time() }),
+        ),
+        told(
+            "MessageVersion",
+            json!({
+                "version": number(),
+                "body": text(),
+                "subject": text_or_null(),
+                "writtenBy": text(),
+                "writtenOn": time(),
+            }),
+        ),
+        object(
+            "Forward",
+            json!({ "channelId": schema::external(), "clientMessageId": schema::external() }),
+            &["channelId"],
+        ),
+        told("Block", json!({ "userId": text(), "createdOn": time() })),
+        told(
+            "Report",
+            json!({
+                "id": schema::uuid(),
+                "channelId": text(),
+                "messageId": schema::uuid(),
+                "reporterId": text(),
+                "reason": text_or_null(),
+                "state": states(),
+                "createdOn": time(),
+                "closedBy": text_or_null(),
+                "closedOn": nullable(time()),
+            }),
+        ),
+        object("ReportState", json!({ "state": states() }), &["state"]),
+        told(
+            "OwnData",
+            json!({
+                "userId": text(),
+                "messages": array(&reference::schema("ChatMessage")),
+                "others": {
+                    "type": "object",
+                    "nullable": true,
+                    "properties": others,
+                    "additionalProperties": false,
+                },
+            }),
+        ),
+        told("Erasure", json!({ "userId": text(), "done": flag() })),
+    ]
 }
 
 fn live() -> Vec<(String, Value)> {

@@ -178,6 +178,68 @@ pub(crate) fn leave<D: Database>(
     })
 }
 
+/// Takes somebody out of all channels, some at a time; true when there may be more. Where
+/// that one is the last owner, the member who came first becomes one; direct conversations
+/// end as well.
+pub(in crate::store) fn depart_all<D: Database>(
+    db: &D,
+    transaction: &mut D::Transaction,
+    caller: &Caller,
+    user: &str,
+) -> Result<bool, Error> {
+    const STEP: i64 = 20;
+    let mut sql = Sql::new("SELECT channel_id FROM chat_members ");
+    sql.bind(
+        "WHERE tenant_id = ? AND user_id = ? ORDER BY channel_id LIMIT ?",
+        [text(&caller.tenant), text(user), Value::Integer(STEP)],
+    );
+    let rows = sql.query_in(transaction, &[Column::Text])?;
+    let channels: Vec<_> = rows.iter(1).filter_map(|row| word(&row, 0)).collect();
+    let member = Caller::without_permissions(user, &caller.tenant);
+    for channel in &channels {
+        let Some(known) = locked(db, transaction, &member, channel)? else {
+            continue;
+        };
+        let is_owner = known.member.is_some_and(|it| it.role == Role::Owner);
+        if is_owner && is_last_owner(transaction, caller, channel)? {
+            promote(transaction, caller, channel, user)?;
+        }
+        depart(transaction, caller, channel, user, "erased")?;
+    }
+    Ok(channels.len() as i64 == STEP)
+}
+
+/// Makes the moderator, or else the member, who came first an owner.
+fn promote(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    channel: &str,
+    but: &str,
+) -> Result<(), Error> {
+    let mut sql = Sql::new("SELECT user_id FROM chat_members ");
+    sql.bind(
+        "WHERE tenant_id = ? AND channel_id = ? AND user_id <> ? \
+         ORDER BY CASE WHEN role = 'moderator' THEN 0 ELSE 1 END, joined_on, user_id LIMIT 1",
+        [text(&caller.tenant), text(channel), text(but)],
+    );
+    let rows = sql.query_in(transaction, &[Column::Text])?;
+    let Some(heir) = rows.first().and_then(|row| word(&row, 0)) else {
+        return Ok(());
+    };
+    let mut update = Sql::new("UPDATE chat_members SET role = 'owner'");
+    this(&mut update, caller, channel, &heir);
+    update.execute_in(transaction)?;
+    let there = find(transaction, caller, channel, &heir)?;
+    let data = there.map_or(Json::Null, |it| it.shown_of(channel, &heir));
+    event::to_channel(
+        transaction,
+        &caller.tenant,
+        channel,
+        "member.updated",
+        &data,
+    )
+}
+
 /// Whether a role may send another one away.
 pub(super) fn leads(rank: Role, other: Role) -> bool {
     rank == Role::Owner || (rank >= Role::Moderator && other < Role::Moderator)

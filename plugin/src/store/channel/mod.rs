@@ -7,6 +7,7 @@ mod list;
 mod member;
 mod message;
 mod receipt;
+mod said;
 mod sequence;
 
 use super::audit;
@@ -21,7 +22,7 @@ pub(crate) use change::{archive, edit};
 pub(crate) use create::{create as create_channel, direct};
 pub(crate) use list::{Entry, Place, entry, list, public};
 pub(crate) use member::{add, join, leave, members, set_role};
-pub(super) use member::{admitted, arrive};
+pub(super) use member::{admitted, arrive, depart_all};
 pub(super) use message::{
     COLUMNS as MESSAGE_COLUMNS, KINDS as MESSAGE_KINDS, read as read_message,
 };
