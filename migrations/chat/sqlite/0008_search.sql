@@ -31,3 +31,9 @@ WHEN NEW.deleted = TRUE AND OLD.deleted = FALSE BEGIN
         WHERE rowid = (SELECT text_id FROM chat_text_ids WHERE message_id = NEW.id);
     DELETE FROM chat_text_ids WHERE message_id = NEW.id;
 END;
+
+CREATE TRIGGER chat_text_lost AFTER DELETE ON chat_messages WHEN OLD.deleted = FALSE BEGIN
+    DELETE FROM chat_message_texts
+        WHERE rowid = (SELECT text_id FROM chat_text_ids WHERE message_id = OLD.id);
+    DELETE FROM chat_text_ids WHERE message_id = OLD.id;
+END;

@@ -2,7 +2,7 @@
 
 use crate::domain::caller::Caller;
 use crate::domain::topic;
-use crate::ports::{Database, Error, Kind, Transaction, Value};
+use crate::ports::{Database, Error, Kind, Value};
 use crate::store::attempt::{Step, attempt};
 use crate::store::channel::{time, word};
 use crate::store::sql::{Sql, text};

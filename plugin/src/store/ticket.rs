@@ -1,7 +1,7 @@
 //! Tickets: for streams of events that can't bring a token.
 
 use crate::domain::caller::Caller;
-use crate::ports::{Database, Error, Kind, Transaction, Value};
+use crate::ports::{Database, Error, Kind, Value};
 use crate::store::attempt::{Step, attempt};
 use crate::store::channel::{number, word};
 use crate::store::sql::{Sql, optional, text};

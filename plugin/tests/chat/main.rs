@@ -5,6 +5,7 @@ mod attachments;
 mod blobs;
 mod catalogue;
 mod conditional;
+mod conversation;
 mod cursor;
 mod defects;
 mod errors;

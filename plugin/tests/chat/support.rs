@@ -105,6 +105,26 @@ impl Service {
         }
     }
 
+    /// What the service answers to a frame of a connection.
+    pub(crate) fn frame(&self, subject: &str, payload: &str) -> Option<String> {
+        let ports = self.ports(None);
+        let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
+        api::frame(&ports, limits, subject, payload)
+    }
+
+    /// The last connection of a subject has ended.
+    pub(crate) fn closed(&self, subject: &str) {
+        api::closed(&self.ports(None), subject);
+    }
+
+    fn ports(&self, claims: Option<String>) -> Ports {
+        Ports {
+            world: self.0.clone(),
+            claims,
+            actor: RefCell::default(),
+        }
+    }
+
     pub(crate) fn last_entry(&self) -> Entry {
         self.0.audit.borrow().last().unwrap().clone()
     }
@@ -178,11 +198,9 @@ impl User {
             name: (*name).to_owned(),
             value: (*value).to_owned(),
         };
-        let ports = Ports {
-            world: self.service.0.clone(),
-            claims: self.claims.as_ref().map(Json::to_string),
-            actor: RefCell::default(),
-        };
+        let ports = self
+            .service
+            .ports(self.claims.as_ref().map(Json::to_string));
         let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
         let api::Answer { response, stream } = api::handle(
             &ports,
@@ -412,7 +430,13 @@ impl Transaction for Open {
         params: &[Value],
         columns: &[Kind],
     ) -> Result<Rows, Error> {
-        self.world.query(statement, params, columns)
+        let rows = self.world.query(statement, params, columns)?;
+        if statement.starts_with("UPDATE")
+            && let Some(sql) = self.world.interruption.take()
+        {
+            self.world.connection.execute_batch(sql).unwrap();
+        }
+        Ok(rows)
     }
 
     fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Error> {

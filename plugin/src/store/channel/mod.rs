@@ -24,10 +24,11 @@ pub(crate) use list::{Entry, Place, entry, list, public};
 pub(crate) use member::{add, join, leave, members, set_role};
 pub(super) use member::{admitted, arrive, depart_all};
 pub(super) use message::{
-    COLUMNS as MESSAGE_COLUMNS, KINDS as MESSAGE_KINDS, read as read_message,
+    COLUMNS as MESSAGE_COLUMNS, KINDS as MESSAGE_KINDS, not_hidden, read as read_message,
 };
 pub(crate) use message::{Span, history, message};
 pub(crate) use receipt::{Read, deliver, mark_unread, mute, read_up_to};
+pub(super) use said::said;
 pub(crate) use sequence::ensure;
 pub(super) use sequence::{Slot, next};
 

@@ -9,7 +9,7 @@ mod recipient;
 use uuid::Uuid;
 
 pub(crate) use file::{create_file, create_files};
-pub(crate) use message::{Sent, create_message};
+pub(crate) use message::create_message;
 pub(crate) use recipient::create_recipient;
 
 use super::sql::{literal, optional, text, uuid};

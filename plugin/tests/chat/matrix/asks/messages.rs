@@ -110,6 +110,8 @@ impl Asks<'_> {
             (MESSAGE, Some(body)),
             changed.clone(),
         );
+        let may = facts.may_delete(message);
+        let changed = self.gate(sees, may, Expected::Changed(MESSAGE));
         self.add(("DELETE", one, ""), DELETE, (MESSAGE, None), changed);
     }
 
@@ -133,12 +135,8 @@ impl Asks<'_> {
         self.add(("POST", PATH, ""), CREATE, (MESSAGE, Some(body)), sent);
         let changed = Expected::ChangedAll(changeable);
         let change = Some(json!({"status": 9}));
-        self.add(
-            ("PATCH", PATH, ""),
-            UPDATE,
-            (MESSAGE, change),
-            changed.clone(),
-        );
-        self.add(("DELETE", PATH, ""), DELETE, (MESSAGE, None), changed);
+        self.add(("PATCH", PATH, ""), UPDATE, (MESSAGE, change), changed);
+        let deletable = Expected::ChangedAll(below(&|it| facts.may_delete(it)));
+        self.add(("DELETE", PATH, ""), DELETE, (MESSAGE, None), deletable);
     }
 }
