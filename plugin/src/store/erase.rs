@@ -6,11 +6,11 @@ use uuid::Uuid;
 use super::attachment::purge;
 use super::attempt::{Step, attempt};
 use super::channel::depart_all;
-use super::sql::{Sql, id, text, uuid};
+use super::sql::{Sql, id, optional, text, uuid};
 use super::{audit, told};
 use crate::domain::caller::Caller;
 use crate::domain::model::MESSAGE;
-use crate::ports::{Database, Error, Kind, Transaction, Value};
+use crate::ports::{Database, Error, Kind, Transaction, Value, ValueRef};
 
 /// Messages that one step erases.
 const STEP: i64 = 100;
@@ -19,7 +19,15 @@ pub(crate) const NOBODY: &str = "erased";
 
 /// What is removed of a user besides messages, whole rows: the table, and the column that
 /// names the user.
-const ROWS: [(&str, &str); 11] = [
+const ROWS: [(&str, &str); 13] = [
+    (
+        "DELETE FROM chat_usage",
+        " WHERE tenant_id = ? AND user_id = ?",
+    ),
+    (
+        "DELETE FROM chat_bans",
+        " WHERE tenant_id = ? AND user_id = ?",
+    ),
     (
         "DELETE FROM chat_reports",
         " WHERE tenant_id = ? AND reporter_id = ?",
@@ -67,13 +75,21 @@ const ROWS: [(&str, &str); 11] = [
 ];
 
 /// What is left of a user's name after that.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 14] = [
     ("UPDATE chat_message_versions SET written_by", "written_by"),
     ("UPDATE chat_channels SET created_by", "created_by"),
     ("UPDATE chat_pins SET pinned_by", "pinned_by"),
     ("UPDATE chat_bans SET banned_by", "banned_by"),
     ("UPDATE chat_reports SET closed_by", "closed_by"),
     ("UPDATE chat_messages SET to_user_id", "to_user_id"),
+    ("UPDATE chat_messages SET modified_by", "modified_by"),
+    ("UPDATE chat_messages SET deleted_by", "deleted_by"),
+    ("UPDATE chat_recipients SET created_by", "created_by"),
+    ("UPDATE chat_recipients SET modified_by", "modified_by"),
+    ("UPDATE chat_recipients SET deleted_by", "deleted_by"),
+    ("UPDATE chat_recipients SET forwarded_by", "forwarded_by"),
+    ("UPDATE chat_files SET modified_by", "modified_by"),
+    ("UPDATE chat_files SET deleted_by", "deleted_by"),
 ];
 
 /// Erases some of what a user has said, and when nothing of that is left the rest: true then.
@@ -91,6 +107,7 @@ pub(crate) fn erase<D: Database>(
         if erase_files(transaction, caller, now, user)? {
             return Ok(Step::Commit(false));
         }
+        forget_mentions(transaction, caller, user)?;
         let more = depart_all(db, transaction, caller, user)?;
         if more {
             return Ok(Step::Commit(false));
@@ -130,21 +147,35 @@ fn erase_messages(
     now: i64,
     user: &str,
 ) -> Result<bool, Error> {
-    let mut sql = Sql::new("SELECT m.id FROM chat_messages AS m WHERE m.tenant_id = ");
+    let mut sql = Sql::new("SELECT m.id, m.deleted FROM chat_messages AS m WHERE m.tenant_id = ");
     sql.bind(
         "? AND m.created_by = ? LIMIT ?",
         [text(&caller.tenant), text(user), Value::Integer(STEP)],
     );
-    let rows = sql.query_in(transaction, &[Kind::Uuid])?;
-    let ids: Vec<Uuid> = rows.iter(1).filter_map(|row| id(row.get(0))).collect();
-    if ids.is_empty() {
+    let rows = sql.query_in(transaction, &[Kind::Uuid, Kind::Boolean])?;
+    let found = rows.iter(2).filter_map(|row| {
+        let is_live = row.get(1) == ValueRef::Boolean(false);
+        Some((id(row.get(0))?, is_live))
+    });
+    let found: Vec<(Uuid, bool)> = found.collect();
+    if found.is_empty() {
         return Ok(false);
     }
+    let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
+    let live: Vec<_> = found.iter().filter(|it| it.1).map(|it| it.0).collect();
     let list = |sql: &mut Sql| {
         sql.bind_list(ids.iter().copied().map(uuid));
     };
+    let mut sql = Sql::new("UPDATE chat_messages SET deleted = TRUE, deleted_on = ");
+    sql.bind(
+        "? WHERE deleted = FALSE AND tenant_id = ? AND id IN ",
+        [Value::Timestamp(now), text(&caller.tenant)],
+    );
+    list(&mut sql);
+    sql.execute_in(transaction)?;
     purge::of_messages(transaction, caller, &ids)?;
-    told::deleted(transaction, caller, &ids)?;
+    // While it is known who saw them.
+    told::deleted(transaction, caller, &live)?;
     for table in [
         "DELETE FROM chat_message_versions WHERE message_id IN ",
         "DELETE FROM chat_reactions WHERE message_id IN ",
@@ -157,13 +188,12 @@ fn erase_messages(
     }
     let mut sql = Sql::new("UPDATE chat_messages SET body = '', subject = NULL, mentions = NULL, ");
     sql.bind(
-        "client_id = NULL, created_by = ?, modified_by = ?, deleted = TRUE, deleted_by = ?, \
-         deleted_on = ? WHERE tenant_id = ? AND id IN ",
+        "client_id = NULL, created_by = ?, modified_by = ?, deleted_by = ? \
+         WHERE tenant_id = ? AND id IN ",
         [
             text(NOBODY),
             text(NOBODY),
             text(NOBODY),
-            Value::Timestamp(now),
             text(&caller.tenant),
         ],
     );
@@ -171,6 +201,35 @@ fn erase_messages(
     let count = sql.execute_in(transaction)?;
     transaction.audit(&audit::deleted_many(&MESSAGE, count, Some(&ids)))?;
     Ok(true)
+}
+
+/// Takes the user out of whom messages of others mention.
+fn forget_mentions(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    user: &str,
+) -> Result<(), Error> {
+    let mut sql = Sql::new("SELECT m.id, m.mentions FROM chat_mentions AS n ");
+    sql.bind(
+        "JOIN chat_messages AS m ON m.id = n.message_id WHERE n.tenant_id = ? AND n.user_id = ?",
+        [text(&caller.tenant), text(user)],
+    );
+    let rows = sql.query_in(transaction, &[Kind::Uuid, Kind::Text])?;
+    for row in rows.iter(2) {
+        let (Some(message), ValueRef::Text(mentions)) = (id(row.get(0)), row.get(1)) else {
+            continue;
+        };
+        let mut users: Vec<String> = serde_json::from_str(mentions).unwrap_or_default();
+        users.retain(|it| it != user);
+        let left = (!users.is_empty()).then(|| json!(users).to_string());
+        let mut update = Sql::new("UPDATE chat_messages SET mentions = ");
+        update.bind(
+            "? WHERE id = ?",
+            [optional(left, Value::Text), uuid(message)],
+        );
+        update.execute_in(transaction)?;
+    }
+    Ok(())
 }
 
 /// Gives up some files that were sent with no message; false when there were none.
@@ -265,8 +324,7 @@ pub(crate) fn own_data(db: &impl Database, caller: &Caller) -> Result<Json, Erro
     }))
 }
 
-fn plain(value: crate::ports::ValueRef<'_>) -> Json {
-    use crate::ports::ValueRef;
+fn plain(value: ValueRef<'_>) -> Json {
     match value {
         ValueRef::Text(text) => text.into(),
         ValueRef::Integer(number) => number.into(),

@@ -407,17 +407,16 @@ fn membership() -> Value {
 }
 
 fn channels() -> Vec<(String, Value)> {
-    let own = json!({
-        "allOf": [reference::schema("Membership")],
-        "nullable": true,
-        "description": "What the caller is there; null for a public channel that the caller \
-            has not joined.",
-    });
+    let mut own = nullable(told("Membership", membership()).1);
+    if let Some(own) = own.as_object_mut() {
+        let text = "What the caller is there; null for a public channel that it has not joined.";
+        own.insert("description".to_owned(), text.into());
+    }
     let entry = with(
         channel(),
         json!({
             "membership": own.clone(),
-            "lastMessage": { "allOf": [reference::schema("MessageCore")], "nullable": true },
+            "lastMessage": nullable(told("MessageCore", message()).1),
             "unread": { "type": "integer", "minimum": 0, "maximum": 999 },
             "hasMoreUnread": flag(),
         }),
@@ -441,7 +440,6 @@ fn channels() -> Vec<(String, Value)> {
             &required,
         ),
         told("ChannelEntry", entry),
-        told("Membership", membership()),
         told("ChannelMember", member),
         told(
             "ChannelBan",
@@ -503,7 +501,6 @@ fn messages() -> Vec<(String, Value)> {
         }),
     );
     vec![
-        told("MessageCore", message()),
         told("ChatMessage", whole),
         told(
             "SentAttachment",

@@ -52,7 +52,7 @@ impl Scene {
         bob.done("PUT", &format!("/channels/{group}/read"), json!({"seq": 1}));
         ann.done("PUT", &format!("/messages/{reply}/pin"), Json::Null);
         let report = id(&bob.done("POST", &format!("/messages/{other}/reports"), Json::Null));
-        ann.done("PUT", &format!("/channels/{public}/bans/x"), Json::Null);
+        bob.done("PUT", &format!("/channels/{public}/bans/x"), Json::Null);
         service.tick();
         Self {
             service,
@@ -305,7 +305,7 @@ const OPERATIONS: &[(&str, &str, &str, &str)] = &[
         "/attach-files?where={\"fileKey\":\"k\"}",
         r#"{"fileKey":"l"}"#,
     ),
-    ("bob", "PUT", "/messages/FIRST/reactions/a", ""),
+    ("mod", "PUT", "/messages/FIRST/reactions/a", ""),
     ("eve", "PUT", "/messages/FIRST/reactions/a", ""),
     ("eve", "PUT", "/messages/FIRST/reactions/b", ""),
     ("bob", "DELETE", "/messages/FIRST/reactions/a", ""),

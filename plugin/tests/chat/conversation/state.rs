@@ -100,6 +100,9 @@ impl State {
 
     /// Reads the entry of a channel again, as a client does where an event says too little.
     fn reread(&mut self, user: &User, channel: &str) {
+        if !self.channels.contains_key(channel) {
+            return;
+        }
         let answer = user.get(&format!("/channels/{channel}"));
         if answer.status == 200 {
             self.channels.insert(channel.to_owned(), answer.json);

@@ -126,6 +126,7 @@ impl Asks<'_> {
         };
         let visible = Expected::List(below(&|it| facts.sees(it)));
         let changeable = below(&|it| facts.may_change(it));
+        let deletable = Expected::ChangedAll(below(&|it| facts.may_delete(it)));
         self.add(("GET", PATH, ""), VIEW, (MESSAGE, None), visible.clone());
         let query = including(MESSAGE_RELATIONS);
         self.add(("GET", PATH, &query), VIEW, (MESSAGE, None), visible);
@@ -136,7 +137,6 @@ impl Asks<'_> {
         let changed = Expected::ChangedAll(changeable);
         let change = Some(json!({"status": 9}));
         self.add(("PATCH", PATH, ""), UPDATE, (MESSAGE, change), changed);
-        let deletable = Expected::ChangedAll(below(&|it| facts.may_delete(it)));
         self.add(("DELETE", PATH, ""), DELETE, (MESSAGE, None), deletable);
     }
 }
