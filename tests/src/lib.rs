@@ -10,9 +10,11 @@
     reason = "the whole crate is test support: a failure here fails the test that asked"
 )]
 
+pub mod blobs;
 pub mod browser;
 pub mod command;
 pub mod database;
+pub mod picture;
 pub mod process;
 pub mod proxy;
 pub mod s3;

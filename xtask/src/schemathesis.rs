@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use crate::cargo::Workspace;
 use crate::gateway;
+use crate::plugin::Profile;
 use crate::process::{self, Running};
 use crate::progress::heading;
 use crate::python::Package;
@@ -121,7 +122,10 @@ fn serve(workspace: &Workspace, home: &Path) -> Result<(Running, String)> {
         .arg("--data")
         .arg(home)
         .arg("--plugin")
-        .arg(format!("chat={}", workspace.plugin("chat").display()))
+        .arg(format!(
+            "chat={}",
+            workspace.plugin(Profile::Fast, "chat").display()
+        ))
         .env("GATEWAY_ADMIN_LISTEN", "127.0.0.1:0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, Role, inspect};
 pub use inspector::{Inspector, Seen, Source, Unreadable};
 pub use instance::{Answer, Body, Call, Content};
 pub use load::{Facts, LoadError, Loaded};

@@ -375,6 +375,9 @@ fn messages() -> Vec<(String, Value)> {
                 "type": text_or_null(),
                 "state": text_or_null(),
                 "fileKey": text_or_null(),
+                "width": nullable(number()),
+                "height": nullable(number()),
+                "thumbnail": flag(),
             }),
         ),
         told(
