@@ -1,5 +1,12 @@
 //! Channels and what is said there, on each of the three databases.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use futures_util::future::join_all;
 use gateway_tests::database::TestDatabase;
 use gateway_tests::on_every_database;
