@@ -5,7 +5,7 @@
 mod contract {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "inspecting-service",
+        world: "full-service",
         generate_all,
         with: {
             "gateway:plugin/sql@0.1.0/kind": crate::ports::Kind,
@@ -24,22 +24,27 @@ mod contract {
             "gateway:plugin/blob@0.1.0/stored": crate::ports::Stored,
             "gateway:plugin/blob@0.1.0/range": crate::ports::Range,
             "gateway:plugin/blob@0.1.0/error": crate::ports::BlobError,
+            "gateway:plugin/events@0.1.0/event": crate::ports::Event,
+            "gateway:plugin/events@0.1.0/subscribe-options": crate::ports::Subscribe,
+            "gateway:plugin/events@0.1.0/error": crate::ports::EventError,
         },
     });
 }
 
 use std::sync::OnceLock;
 
-use contract::exports::gateway::plugin::{handler, inspected, lifecycle, task};
-use contract::gateway::plugin::{audit, blob, body, http, identity, log, settings, source, sql};
+use contract::exports::gateway::plugin::{frames, handler, inspected, lifecycle, task};
+use contract::gateway::plugin::{
+    audit, blob, body, events, http, identity, live, log, settings, source, sql,
+};
 use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
 use crate::ports::{
     Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Derived, Dialect,
-    Download, Entry, Error, Finding, Form, Identity, Incoming, Inspection, Kind, Level, Log,
-    Outcome, Part, Random, Range, Recorded, Report, Rows, Settings, Source, Stored, Storing,
-    Transaction, Value,
+    Download, Entry, Error, Event, EventError, Events, Finding, Form, Identity, Incoming,
+    Inspection, Kind, Level, Log, Outcome, Part, Random, Range, Recorded, Report, Rows, Settings,
+    Source, Stored, Storing, Subscribe, Transaction, Value,
 };
 use crate::{api, import};
 
@@ -96,6 +101,18 @@ impl Transaction for sql::Transaction {
 
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
         sql::Transaction::end_downloads(self, tag)
+    }
+
+    fn publish(&mut self, event: &Event) -> Result<(), Error> {
+        sql::Transaction::publish(self, event)
+    }
+
+    fn admit(&mut self, topic: &str, subject: &str) -> Result<(), Error> {
+        sql::Transaction::admit(self, topic, subject)
+    }
+
+    fn revoke(&mut self, topic: &str, subject: Option<&str>) -> Result<(), Error> {
+        sql::Transaction::revoke(self, topic, subject)
     }
 
     fn commit(self) -> Result<(), Error> {
@@ -223,6 +240,22 @@ impl Download for blob::Download {
     }
 }
 
+impl Events for Host {
+    type Subscription = live::Subscription;
+
+    fn signal(&self, event: &Event) -> Result<(), EventError> {
+        events::signal(event)
+    }
+
+    fn head(&self) -> Result<String, EventError> {
+        events::head()
+    }
+
+    fn subscribe(&self, options: &Subscribe) -> Result<Self::Subscription, EventError> {
+        events::subscribe(options)
+    }
+}
+
 impl Identity for Host {
     fn claims(&self) -> Option<String> {
         identity::claims()
@@ -268,7 +301,7 @@ impl handler::Guest for Chat {
             http::RequestBody::Bytes(bytes) => (api::Body::Bytes(bytes), None),
             http::RequestBody::Stream(stream) => (api::Body::Long, Some(stream)),
         };
-        let api::Answer { response, download } = api::handle(
+        let api::Answer { response, stream } = api::handle(
             &Host,
             LIMITS.get_or_init(|| api::Limits::read(&Host)),
             api::Request {
@@ -283,12 +316,25 @@ impl handler::Guest for Chat {
         http::Response {
             status: response.status,
             headers: response.headers,
-            body: match (download, response.body) {
-                (Some(download), _) => http::ResponseBody::Blob(download),
+            body: match (stream, response.body) {
+                (Some(api::Stream::Download(download)), _) => http::ResponseBody::Blob(download),
+                (Some(api::Stream::Subscription(subscription)), _) => {
+                    http::ResponseBody::Events(subscription)
+                }
                 (None, api::ResponseBody::Empty) => http::ResponseBody::Empty,
                 (None, api::ResponseBody::Bytes(bytes)) => http::ResponseBody::Bytes(bytes),
             },
         }
+    }
+}
+
+impl frames::Guest for Chat {
+    fn frame(subject: String, payload: String) -> Option<String> {
+        api::frame(&Host, &subject, &payload)
+    }
+
+    fn closed(subject: String) {
+        api::closed(&Host, &subject);
     }
 }
 

@@ -4,12 +4,13 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::attachment::{Refusal as AttachmentRefusal, of_store};
+use super::conversation::Refusal as ConversationRefusal;
 use super::http::{Field, Response};
 use crate::domain::draft::Invalid;
 use crate::domain::filter::Refusal;
 use crate::domain::model::{CHANNEL_ID, MESSAGE, Model, PARENT_MESSAGE_ID, Property};
 use crate::domain::violation::{Violation, pointer, shortened};
-use crate::ports::{self, AuditError, BlobError, Entry, Level, Outcome, Ports};
+use crate::ports::{self, AuditError, BlobError, Entry, EventError, Level, Outcome, Ports};
 
 /// Why a request gets no other answer.
 #[derive(Debug)]
@@ -54,6 +55,9 @@ pub(super) enum Failure {
     ResultTooLarge,
     /// What goes wrong with attachments alone.
     Attachment(AttachmentRefusal),
+    /// What goes wrong with channels and what is said there.
+    Conversation(ConversationRefusal),
+    Events(EventError),
     Database(ports::Error),
     Blob(BlobError),
     AuditUnavailable,
@@ -120,6 +124,8 @@ impl Failure {
             Self::Internal,
         ];
         all.extend(attachments.map(Self::Attachment));
+        let conversations = ConversationRefusal::specimens().into_iter();
+        all.extend(conversations.map(Self::Conversation));
         all
     }
 
@@ -141,6 +147,9 @@ impl Failure {
             Self::Blob(
                 cause @ (BlobError::NoSuchBlob | BlobError::Invalid(_) | BlobError::Other),
             ) => ports.log(Level::Error, &cause.to_string()),
+            Self::Events(cause @ EventError::Invalid(_)) => {
+                ports.log(Level::Error, &cause.to_string());
+            }
             Self::AuditUnavailable => {
                 ports.log(Level::Error, "the audit record could not be written");
             }
@@ -163,6 +172,10 @@ impl Failure {
             Self::Attachment(AttachmentRefusal::Range(size)) => {
                 let range = format!("bytes */{size}");
                 headers.push(Field::new("content-range", range));
+            }
+            Self::Conversation(refusal) if refusal.retry_after().is_some() => {
+                let seconds = refusal.retry_after().unwrap_or(1);
+                headers.push(Field::new("retry-after", seconds.to_string()));
             }
             _ if matches!(answer.status, 429 | 503) => headers.push(Field::new("retry-after", "1")),
             _ => {}
@@ -267,6 +280,15 @@ impl Failure {
                 let (status, name, code, message) = refusal.answer();
                 row(status, name, Some(code), message)
             }
+            Self::Conversation(refusal) => {
+                let (status, name, code, message) = refusal.answer();
+                row(status, name, Some(code), message)
+            }
+            Self::Events(EventError::Unavailable) => unavailable(),
+            Self::Events(EventError::Limit(what)) => {
+                Self::Conversation(ConversationRefusal::Limit(what.clone())).answer()
+            }
+            Self::Events(EventError::Invalid(_)) => internal(),
             Self::Database(cause) => database(cause),
             Self::Blob(cause) => blob(cause),
             Self::AuditUnavailable => unavailable(),
@@ -455,6 +477,18 @@ impl From<BlobError> for Failure {
 impl From<AttachmentRefusal> for Failure {
     fn from(refusal: AttachmentRefusal) -> Self {
         Self::Attachment(refusal)
+    }
+}
+
+impl From<ConversationRefusal> for Failure {
+    fn from(refusal: ConversationRefusal) -> Self {
+        Self::Conversation(refusal)
+    }
+}
+
+impl From<EventError> for Failure {
+    fn from(cause: EventError) -> Self {
+        Self::Events(cause)
     }
 }
 

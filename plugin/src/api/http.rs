@@ -1,5 +1,7 @@
 //! One exchange, as `wit/http.wit` has it. What streams is beside it: a body that is not
-//! read yet, and content that the host sends.
+//! read yet, and what the host sends.
+
+use crate::ports::Ports;
 
 /// A header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,20 +70,27 @@ pub enum ResponseBody {
     Bytes(Vec<u8>),
 }
 
-/// An answer, and the content that is its body, if it is one that the host streams.
-#[derive(Debug)]
-pub struct Answer<D> {
-    /// Its own body is empty where there is a download.
+/// An answer, and what the host streams as its body, if anything.
+pub struct Answer<P: Ports> {
+    /// Its own body is empty where there is something to stream.
     pub response: Response,
-    /// See [`crate::ports::Download`].
-    pub download: Option<D>,
+    /// What the host streams.
+    pub stream: Option<Stream<P>>,
 }
 
-impl<D> From<Response> for Answer<D> {
+/// What only the host can send.
+pub enum Stream<P: Ports> {
+    /// The content of an attachment.
+    Download(P::Download),
+    /// Events, for as long as the connection lasts.
+    Subscription(P::Subscription),
+}
+
+impl<P: Ports> From<Response> for Answer<P> {
     fn from(response: Response) -> Self {
         Self {
             response,
-            download: None,
+            stream: None,
         }
     }
 }

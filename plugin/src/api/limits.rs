@@ -26,6 +26,48 @@ pub struct Limits {
     pub(super) default: i64,
     pub(super) max: i64,
     pub(super) attachments: Attachments,
+    pub(super) conversation: Conversation,
+}
+
+/// What holds for channels and what is said there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Conversation {
+    /// Members of one channel.
+    pub(super) members: i64,
+    /// Messages that one user sends in a minute; 0: no limit.
+    pub(super) per_minute: i64,
+    /// Pins of one channel.
+    pub(super) pins: i64,
+    /// Kinds of reactions under one message.
+    pub(super) reactions: i64,
+    /// Channels of one answer of `/sync`.
+    pub(super) sync: i64,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self {
+            members: 10_000,
+            per_minute: 0,
+            pins: 100,
+            reactions: 50,
+            sync: 200,
+        }
+    }
+}
+
+impl Conversation {
+    fn read(ports: &impl Ports) -> Self {
+        let usual = Self::default();
+        let number = |name, range, usual| setting(ports, name, range).unwrap_or(usual);
+        Self {
+            members: number("channel-members", 2..=1_000_000, usual.members),
+            per_minute: number("messages-per-minute", 0..=100_000, usual.per_minute),
+            pins: number("channel-pins", 0..=10_000, usual.pins),
+            reactions: number("message-reactions", 1..=1_000, usual.reactions),
+            sync: number("sync-channels", 1..=400, usual.sync),
+        }
+    }
 }
 
 /// What holds for attachments.
@@ -74,6 +116,7 @@ impl Default for Limits {
             default: DEFAULT_LIMIT,
             max: MAX_LIMIT,
             attachments: Attachments::default(),
+            conversation: Conversation::default(),
         }
     }
 }
@@ -88,6 +131,7 @@ impl Limits {
             default: default.unwrap_or_else(|| DEFAULT_LIMIT.min(max)),
             max,
             attachments: Attachments::read(ports),
+            conversation: Conversation::read(ports),
         }
     }
 }

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::body;
 use super::conditional::Precondition;
+use super::conversation::Refusal as Conversation;
 use super::cursor;
 use super::error::{Failure, deny};
 use super::http::Response;
@@ -11,6 +12,7 @@ use super::idempotency;
 use super::json;
 use super::operation::Action;
 use super::route::Context;
+use crate::domain::caller::Caller;
 use crate::domain::draft::{ATTACHMENTS, Changes, Draft, Invalid, Shape};
 use crate::domain::filter::{Blank, Condition, Filter, Literal, Scope, where_from_query};
 use crate::domain::model::{
@@ -19,7 +21,7 @@ use crate::domain::model::{
 use crate::domain::time;
 use crate::domain::violation::{Violation, pointer};
 use crate::ports::{Ports, ValueRef};
-use crate::store::{self, BulkChanged, Changed, Guard, NotDone, Page, Refused, Stamp};
+use crate::store::{self, BulkChanged, Changed, Guard, NotDone, Once, Page, Refused, Stamp};
 
 /// Files that are registered at once.
 pub(super) const MAX_BULK: usize = 100;
@@ -109,7 +111,11 @@ fn create<P: Ports>(
     let stamp = Stamp::new(ports);
     let once = store::once(ports, &caller, key.as_ref(), |transaction| {
         let created = match model.entity {
-            Entity::Message => store::create_message(transaction, ports, &caller, stamp, &draft)?,
+            Entity::Message => {
+                let rate = limits.conversation.per_minute;
+                store::create_message(transaction, ports, &caller, stamp, &draft, rate)?
+                    .map(|sent| sent.values)
+            }
             Entity::Recipient => store::create_recipient(transaction, &caller, stamp, &draft)?,
             Entity::File => store::create_file(transaction, &caller, stamp, &draft)?,
         };
@@ -118,6 +124,7 @@ fn create<P: Ports>(
     match once {
         Ok(once) => Ok(idempotency::answer(once)),
         Err(NotDone::Reused) => Err(Failure::KeyReused),
+        Err(NotDone::Refused(Refused::Resent(id))) => resent(ports, &caller, id),
         Err(NotDone::Refused(refused)) => Err(refusal(ports, model, &draft, refused)),
     }
 }
@@ -158,8 +165,26 @@ fn create_all<P: Ports>(context: Context<'_, P>) -> Result<Response, Failure> {
     }
 }
 
+/// The message that the sender has sent before, as it was answered then.
+fn resent(ports: &impl Ports, caller: &Caller, id: Uuid) -> Result<Response, Failure> {
+    let filter = Filter::new(&MESSAGE);
+    let page = store::find(ports, caller, &MESSAGE, id, &filter)?;
+    let page = page.ok_or(Failure::NotFound)?;
+    let row = page.rows().next().ok_or(Failure::NotFound)?;
+    let values: Vec<_> = (0..MESSAGE.properties.len())
+        .map(|place| row.get(place).to_value())
+        .collect();
+    let body = json::created(&MESSAGE, &values);
+    Ok(idempotency::answer(Once::Again(200, body)))
+}
+
 /// Why nothing was made.
-fn refusal(ports: &impl Ports, model: &'static Model, draft: &Draft, refused: Refused) -> Failure {
+pub(super) fn refusal(
+    ports: &impl Ports,
+    model: &'static Model,
+    draft: &Draft,
+    refused: Refused,
+) -> Failure {
     let action = format!("{}.create", model.noun);
     match refused {
         Refused::NotMember => {
@@ -184,6 +209,13 @@ fn refusal(ports: &impl Ports, model: &'static Model, draft: &Draft, refused: Re
         Refused::Fixed(property) => Failure::Fixed(property),
         Refused::Duplicate => Failure::Duplicate,
         Refused::Unsendable => about_attachments(Violation::unsendable),
+        Refused::ClientIdReused => Conversation::ClientIdReused.into(),
+        Refused::Archived => Conversation::Archived.into(),
+        Refused::Blocked => Conversation::Blocked.into(),
+        Refused::Slow(seconds) => Conversation::Slow(seconds).into(),
+        Refused::TooMany(seconds) => Conversation::TooMany(seconds).into(),
+        // Answered with the message itself.
+        Refused::Resent(_) => Failure::Internal,
     }
 }
 

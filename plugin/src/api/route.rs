@@ -6,9 +6,9 @@ use super::error::Failure;
 use super::http::{Answer, Field, Request};
 use super::limits::Limits;
 use super::operation::{OPERATIONS, Operation};
-use super::{attachment, conditional, public, resource};
+use super::{attachment, conditional, conversation, public, resource};
 use crate::domain::caller::{Caller, Permission};
-use crate::domain::model::{FILE, Model};
+use crate::domain::model::{FILE, MESSAGE, Model};
 use crate::ports::Ports;
 
 /// What an operation works with: the caller is known, and has the permission.
@@ -20,8 +20,12 @@ pub(super) struct Context<'a, P: Ports> {
     /// The body, where it is not there yet.
     pub(super) stream: Option<P::Body>,
     pub(super) model: &'static Model,
-    /// The `{id}` of the path, decoded; empty where there is none.
+    /// The first name in the path, decoded; empty where there is none.
     pub(super) id: String,
+    /// The second.
+    pub(super) other: String,
+    /// When the token ended that a ticket stands for, in seconds since 1970.
+    pub(super) expires: Option<u64>,
 }
 
 pub(super) fn dispatch<P: Ports>(
@@ -29,12 +33,12 @@ pub(super) fn dispatch<P: Ports>(
     limits: &Limits,
     request: Request,
     stream: Option<P::Body>,
-) -> Answer<P::Download> {
+) -> Answer<P> {
     let is_read = matches!(request.method.as_str(), "GET" | "HEAD");
     let is_tus = attachment::is_tus(&request.path);
     let known = request.list("if-none-match").filter(|_| is_read);
     let mut route = None;
-    let Answer { response, download } = run(ports, limits, request, stream, &mut route)
+    let Answer { response, stream } = run(ports, limits, request, stream, &mut route)
         .unwrap_or_else(|failure| failure.respond(ports).into());
     let mut response = match is_read {
         true => conditional::read(response, known.as_deref()),
@@ -46,7 +50,7 @@ pub(super) fn dispatch<P: Ports>(
     // The host counts by it, and keeps it for itself.
     let named = route.map(|route| Field::new("x-route", route));
     response.headers.extend(named);
-    Answer { response, download }
+    Answer { response, stream }
 }
 
 /// First the operation, then who asks, then whether they may; what they ask is read last,
@@ -57,12 +61,12 @@ fn run<P: Ports>(
     request: Request,
     stream: Option<P::Body>,
     route: &mut Option<&'static str>,
-) -> Result<Answer<P::Download>, Failure> {
+) -> Result<Answer<P>, Failure> {
     if let Some((path, page)) = public::find(&request.path) {
         *route = Some(path);
         return public::answer(&request, page).map(Answer::from);
     }
-    if let Some(secret) = matched(attachment::LINK, &request.path) {
+    if let Some([secret, _]) = matched(attachment::LINK, &request.path) {
         *route = Some(attachment::LINK);
         return match request.method.as_str() {
             "GET" | "HEAD" => attachment::follow(ports, limits, &request, secret),
@@ -73,10 +77,16 @@ fn run<P: Ports>(
         *route = Some(attachment::UPLOADS);
         return Ok(attachment::tus_options(limits).into());
     }
-    let (operation, id) = find(&request)?;
+    let (operation, [id, other]) = find(&request)?;
     *route = Some(operation.path());
-    let claims = ports.claims().ok_or(Failure::Unauthenticated)?;
-    let caller = Caller::from_claims(&claims).ok_or(Failure::Unauthenticated)?;
+    let (caller, expires) = match ports.claims() {
+        Some(claims) => (Caller::from_claims(&claims), None),
+        None => match conversation::ticket_holder(ports, &request)? {
+            Some(holder) => (Some(holder.caller), holder.expires),
+            None => (None, None),
+        },
+    };
+    let caller = caller.ok_or(Failure::Unauthenticated)?;
     if !caller.may(operation.permission()) {
         return Err(Failure::Forbidden);
     }
@@ -88,30 +98,37 @@ fn run<P: Ports>(
         stream,
         model: operation.model(),
         id,
+        other,
+        expires,
     };
     match operation {
         Known::Model(operation) => resource::run(context, operation.action).map(Answer::from),
         Known::Attachment(operation) => attachment::run(context, operation.action),
+        Known::Conversation(operation) => conversation::run(context, operation.action),
     }
 }
 
-/// An operation of one of the two tables.
+/// An operation of one of the tables.
 #[derive(Clone, Copy)]
 enum Known {
     Model(&'static Operation),
     Attachment(&'static attachment::Operation),
+    Conversation(&'static conversation::Operation),
 }
 
 impl Known {
     fn all() -> impl Iterator<Item = Self> {
         let attachments = attachment::OPERATIONS.iter().map(Self::Attachment);
-        OPERATIONS.iter().map(Self::Model).chain(attachments)
+        let conversations = conversation::operations().map(Self::Conversation);
+        let models = OPERATIONS.iter().map(Self::Model);
+        models.chain(attachments).chain(conversations)
     }
 
     fn method(self) -> &'static str {
         match self {
             Self::Model(it) => it.method,
             Self::Attachment(it) => it.method,
+            Self::Conversation(it) => it.method,
         }
     }
 
@@ -119,6 +136,7 @@ impl Known {
         match self {
             Self::Model(it) => it.path,
             Self::Attachment(it) => it.path,
+            Self::Conversation(it) => it.path,
         }
     }
 
@@ -126,6 +144,7 @@ impl Known {
         match self {
             Self::Model(it) => it.permission,
             Self::Attachment(it) => it.permission,
+            Self::Conversation(it) => it.permission,
         }
     }
 
@@ -133,6 +152,7 @@ impl Known {
         match self {
             Self::Model(it) => it.model,
             Self::Attachment(_) => &FILE,
+            Self::Conversation(_) => &MESSAGE,
         }
     }
 
@@ -142,7 +162,7 @@ impl Known {
     }
 }
 
-fn find(request: &Request) -> Result<(Known, String), Failure> {
+fn find(request: &Request) -> Result<(Known, [String; 2]), Failure> {
     // What has a path of its own is no `{id}`, whatever the method.
     let is_fixed = Known::all().any(|it| it.path() == request.path);
     let mut allowed = Vec::new();
@@ -150,12 +170,12 @@ fn find(request: &Request) -> Result<(Known, String), Failure> {
         if is_fixed && operation.path() != request.path {
             continue;
         }
-        let Some(id) = matched(operation.path(), &request.path) else {
+        let Some(names) = matched(operation.path(), &request.path) else {
             continue;
         };
         if operation.takes(&request.method) {
-            let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
-            return Ok((operation, id));
+            let decoded = |name| percent_decode_str(name).decode_utf8_lossy().into_owned();
+            return Ok((operation, names.map(decoded)));
         }
         allowed.push(operation.method());
     }
@@ -165,12 +185,19 @@ fn find(request: &Request) -> Result<(Known, String), Failure> {
     }
 }
 
-/// The `{id}` in a path, or an empty text when the pattern has none.
-fn matched<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    let Some((before, after)) = pattern.split_once("{id}") else {
-        return (pattern == path).then_some("");
-    };
-    path.strip_prefix(before)?
-        .strip_suffix(after)
-        .filter(|id| !id.is_empty() && !id.contains('/'))
+/// What stands in a path where the pattern has names such as `{id}`: at most two of them,
+/// and an empty text for each that it doesn't have.
+fn matched<'p>(pattern: &str, path: &'p str) -> Option<[&'p str; 2]> {
+    let mut found = ["", ""];
+    let mut places = found.iter_mut();
+    let mut parts = path.split('/');
+    for wanted in pattern.split('/') {
+        let part = parts.next()?;
+        if wanted.starts_with('{') {
+            *places.next()? = Some(part).filter(|part| !part.is_empty())?;
+        } else if wanted != part {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some(found)
 }

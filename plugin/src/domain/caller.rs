@@ -108,6 +108,14 @@ impl Caller {
         }
     }
 
+    /// Somebody who has shown elsewhere that it may listen.
+    pub(crate) fn listener(actor: &str, tenant: &str) -> Self {
+        Self {
+            permissions: vec![Permission::ViewMessage],
+            ..Self::without_permissions(actor, tenant)
+        }
+    }
+
     /// Whether the token grants a permission.
     pub(crate) fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)

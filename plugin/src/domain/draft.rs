@@ -1,11 +1,12 @@
 //! What a client may say about a thing, and what it may not.
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::filter::Literal;
 use super::id::{EXTERNAL_CHARS, is_external};
-use super::model::{Change, Entity, Input, Model, Property, Type};
+use super::model::{CHANNEL_ID, CHANNEL_TYPE, Change, Entity, Input, Model, Property, Type};
 use super::time;
 use super::violation::{Violation, pointer};
 
@@ -19,6 +20,12 @@ pub(crate) const RECIPIENTS: &str = "recipients";
 pub(crate) const MAX_ATTACHMENTS: usize = 100;
 /// What else a message may be given: ids of attachments.
 pub(crate) const ATTACHMENTS: &str = "attachmentIds";
+/// Users that a message mentions, at most.
+pub(crate) const MAX_MENTIONS: usize = 50;
+/// Whom a message mentions: ids of users.
+pub(crate) const MENTIONS: &str = "mentions";
+/// What the sender calls the message, so that it may be sent again.
+pub(crate) const CLIENT_ID: &str = "clientMessageId";
 
 /// Which of the schemas of a model a body follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,10 @@ pub(crate) struct Draft {
     values: Vec<(&'static Property, Literal)>,
     pub(crate) recipients: Vec<String>,
     pub(crate) attachments: Vec<Uuid>,
+    pub(crate) mentions: Vec<String>,
+    pub(crate) client_id: Option<String>,
+    /// The message that this one repeats; nothing that a client may say.
+    pub(crate) forwarded_from: Option<Uuid>,
 }
 
 /// What is to be different about a thing.
@@ -82,6 +93,9 @@ impl Draft {
             values: Vec::with_capacity(model.properties.len()),
             recipients: Vec::new(),
             attachments: Vec::new(),
+            mentions: Vec::new(),
+            client_id: None,
+            forwarded_from: None,
         };
         for property in model.properties {
             if property.input == Input::Id {
@@ -104,8 +118,10 @@ impl Draft {
             }
         }
         if is_new && model.entity == Entity::Message {
-            draft.recipients = reader.recipients(&mut object);
+            draft.recipients = reader.users(&mut object, RECIPIENTS, MAX_RECIPIENTS);
             draft.attachments = reader.attachments(&mut object);
+            draft.mentions = reader.users(&mut object, MENTIONS, MAX_MENTIONS);
+            draft.client_id = reader.client_id(&mut object);
         }
         reader.rest(&object);
         reader.finish(draft)
@@ -134,6 +150,30 @@ impl Draft {
 
     pub(crate) fn flag(&self, wanted: &Property) -> bool {
         self.get(wanted) == Some(&Literal::Boolean(true))
+    }
+
+    /// A hash of all that it says, but for what the sender calls it.
+    pub(crate) fn fingerprint(&self) -> Vec<u8> {
+        let mut values: Vec<_> = self
+            .values
+            .iter()
+            .map(|(it, value)| (it.name, value))
+            .collect();
+        values.sort_unstable_by_key(|(name, _)| *name);
+        let said = (
+            values,
+            &self.recipients,
+            &self.attachments,
+            &self.mentions,
+            self.forwarded_from,
+        );
+        Sha256::digest(format!("{said:?}")).to_vec()
+    }
+
+    /// Puts a message into a channel.
+    pub(crate) fn place(&mut self, channel: &str, channel_type: &str) {
+        self.set(&CHANNEL_ID, Literal::Text(channel.to_owned()));
+        self.set(&CHANNEL_TYPE, Literal::Text(channel_type.to_owned()));
     }
 
     /// Sets what the path says.
@@ -407,9 +447,22 @@ impl<'a> Reader<'a> {
         Vec::new()
     }
 
-    fn recipients(&mut self, object: &mut Map<String, Value>) -> Vec<String> {
-        let path = self.pointer(RECIPIENTS);
-        let items = self.items(object, RECIPIENTS, MAX_RECIPIENTS);
+    fn client_id(&mut self, object: &mut Map<String, Value>) -> Option<String> {
+        let path = self.pointer(CLIENT_ID);
+        let violation = match object.remove(CLIENT_ID)? {
+            Value::String(text) => match not_external(&text, || path) {
+                None => return Some(text),
+                Some(violation) => violation,
+            },
+            _ => Violation::wrong_type(path, "string"),
+        };
+        self.violations.push(violation);
+        None
+    }
+
+    fn users(&mut self, object: &mut Map<String, Value>, name: &str, most: usize) -> Vec<String> {
+        let path = self.pointer(name);
+        let items = self.items(object, name, most);
         let mut users: Vec<String> = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let path = || format!("{path}/{index}");

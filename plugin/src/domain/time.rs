@@ -20,6 +20,13 @@ pub(crate) fn write(out: &mut Vec<u8>, micros: i64) {
     WIRE.print_timestamp(&time, &mut *out).ok();
 }
 
+/// The same as a text of its own.
+pub(crate) fn text(micros: i64) -> String {
+    let mut out = Vec::with_capacity(24);
+    write(&mut out, micros);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// The year 1000, before which MySQL has no times.
 const EARLIEST: i64 = -30_610_224_000_000_000;
 

@@ -5,11 +5,13 @@
 //! Natively (tests, the benchmark's twin) other types implement the traits.
 
 mod blob;
+mod event;
 mod inspection;
 
 pub use blob::{
     BlobError, Blobs, BodyError, Download, Form, Incoming, Part, Range, Stored, Storing,
 };
+pub use event::{Event, EventError, Events, Subscribe};
 pub use inspection::{Derived, Finding, Inspection, Report};
 
 /// The three databases, which differ in a few words of SQL.
@@ -360,6 +362,25 @@ pub trait Transaction {
     /// See [`Error`].
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error>;
 
+    /// Delivers an event after the commit, never without it. The order in a topic is that
+    /// of the commits.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn publish(&mut self, event: &Event) -> Result<(), Error>;
+
+    /// From this commit on, live connections of `subject` receive `topic` too.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn admit(&mut self, topic: &str, subject: &str) -> Result<(), Error>;
+
+    /// From this commit on they no longer do; without a subject nobody does.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn revoke(&mut self, topic: &str, subject: Option<&str>) -> Result<(), Error>;
+
     /// Makes everything lasting.
     ///
     /// # Errors
@@ -548,6 +569,12 @@ pub trait Settings {
 }
 
 /// Everything together, which is what the API asks for.
-pub trait Ports: Database + Blobs + Audit + Identity + Clock + Random + Log + Settings {}
+pub trait Ports:
+    Database + Blobs + Events + Audit + Identity + Clock + Random + Log + Settings
+{
+}
 
-impl<T: Database + Blobs + Audit + Identity + Clock + Random + Log + Settings> Ports for T {}
+impl<T: Database + Blobs + Events + Audit + Identity + Clock + Random + Log + Settings> Ports
+    for T
+{
+}

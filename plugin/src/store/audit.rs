@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::attachment::{Announced, Arrived, Findings, State};
 use crate::domain::draft::Changes;
-use crate::domain::model::{FILE, Model};
+use crate::domain::model::{FILE, MESSAGE, Model};
 use crate::domain::violation::shortened;
 use crate::ports::{Entry, Outcome};
 
@@ -96,6 +96,36 @@ const MOST_NAMED: usize = 20;
 pub(super) fn link_made(id: Uuid, link: Uuid, once: bool, expires: i64) -> Entry {
     let details = json!({ "link": link.to_string(), "once": once, "expires": expires });
     allowed(&FILE, "link", id.to_string(), Some(details))
+}
+
+/// That nothing is left of a user.
+pub(super) fn erased(user: &str) -> Entry {
+    let end = user.floor_char_boundary(128);
+    Entry {
+        action: "user.erase".to_owned(),
+        entity: "user".to_owned(),
+        entity_id: user.get(..end).unwrap_or_default().to_owned(),
+        outcome: Outcome::Allowed,
+        details: None,
+    }
+}
+
+/// What else was done with a message.
+pub(super) fn message(verb: &str, id: Uuid) -> Entry {
+    allowed(&MESSAGE, verb, id.to_string(), None)
+}
+
+/// What was done with a channel, and with whom. Ids that others give may be longer in bytes
+/// than the record allows.
+pub(super) fn channel(verb: &str, channel: &str, user: Option<&str>) -> Entry {
+    let end = channel.floor_char_boundary(128);
+    Entry {
+        action: format!("channel.{verb}"),
+        entity: "channel".to_owned(),
+        entity_id: channel.get(..end).unwrap_or_default().to_owned(),
+        outcome: Outcome::Allowed,
+        details: user.map(|user| json!({ "userId": user }).to_string()),
+    }
 }
 
 fn many(model: &Model, verb: &str, ids: Option<&[Uuid]>, mut details: Value) -> Entry {

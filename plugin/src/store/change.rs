@@ -6,14 +6,16 @@ use super::attachment::purge;
 use super::attempt::{Step, attempt};
 use super::audit;
 use super::condition::condition;
+use super::naming::{Link, link};
 use super::read::{self, Page};
+use super::revision;
 use super::scope;
 use super::sql::{Sql, id, literal, optional, text, uuid};
-use super::target::{Target, target};
+use super::told;
 use crate::domain::caller::Caller;
 use crate::domain::draft::Changes;
 use crate::domain::filter::{Condition, Literal};
-use crate::domain::model::{CHANNEL_ID, Change, Entity, FILE_CHANNEL_ID, Model, Property};
+use crate::domain::model::{Change, Entity, Model, Property};
 use crate::ports::{Database, Error, Kind, Transaction, Value, ValueRef};
 
 /// Things of a bulk change that the audit record names one by one.
@@ -60,6 +62,11 @@ pub(crate) fn change(
     let entry = audit::updated(model, id, changes);
     attempt(db, |transaction| {
         let holds = holds(db, transaction, caller, (model, id), guard)?;
+        let parents = revision::parents(transaction, caller, model, changes, &[id])?;
+        revision::keep(transaction, model, changes, |sql| {
+            sql.bind("m.id = ? AND ", [uuid(id)]);
+            scope::changeable(sql, caller, model);
+        })?;
         let mut update = update_statement(caller, now, model, changes);
         update.bind(" WHERE m.id = ? AND ", [uuid(id)]);
         scope::changeable(&mut update, caller, model);
@@ -78,9 +85,56 @@ pub(crate) fn change(
         if !holds {
             return Ok(Step::Abandon(Changed::Unmatched));
         }
+        tell_changed(transaction, caller, model, &[id], parents)?;
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
     })
+}
+
+/// Tells what has become of things.
+fn tell_changed(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    model: &Model,
+    ids: &[Uuid],
+    parents: Vec<Uuid>,
+) -> Result<(), Error> {
+    match model.entity {
+        Entity::Message => {
+            told::updated(transaction, caller, ids)?;
+            told::thread(transaction, caller, parents)
+        }
+        Entity::Recipient => told::recipients(transaction, caller, "recipient.updated", ids),
+        Entity::File => told::files(transaction, caller, ids),
+    }
+}
+
+/// Tells that things are gone.
+fn tell_deleted(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    model: &Model,
+    ids: &[Uuid],
+) -> Result<(), Error> {
+    match model.entity {
+        Entity::Message => told::deleted(transaction, caller, ids),
+        Entity::Recipient => told::recipients(transaction, caller, "recipient.deleted", ids),
+        Entity::File => told::files(transaction, caller, ids),
+    }
+}
+
+/// Tells that more than a few things are different, before they are.
+fn tell_many(
+    transaction: &mut impl Transaction,
+    caller: &Caller,
+    model: &Model,
+    scoped: &impl Fn(&mut Sql),
+) -> Result<(), Error> {
+    match model.entity {
+        Entity::Message => told::changed(transaction, caller, scoped),
+        Entity::Recipient => told::recipients_changed(transaction, caller, scoped),
+        Entity::File => told::files_changed(transaction, caller, scoped),
+    }
 }
 
 /// Deletes a thing: it stays in the table, and nobody sees it any more.
@@ -124,6 +178,7 @@ pub(crate) fn delete(
             Entity::Recipient => purge::of_recipients(transaction, &recipients)?,
             Entity::File => purge::of_file(transaction, caller, id)?,
         }
+        tell_deleted(transaction, caller, model, &[id])?;
         transaction.audit(&entry)?;
         Ok(Step::Commit(Changed::Done))
     })
@@ -195,7 +250,29 @@ pub(crate) fn change_all(
         let ids = ids(transaction, model, &scoped)?;
         let entry =
             |count, named: Option<&[Uuid]>| audit::updated_many(model, count, named, changes);
-        finish(transaction, update, &ids, entry)
+        if ids.is_empty() {
+            return Ok(Step::Abandon(BulkChanged::Done(0)));
+        }
+        let few = named(&ids);
+        revision::keep(transaction, model, changes, |sql| {
+            scoped(sql);
+            if let Some(ids) = few {
+                sql.push(" AND m.id IN ")
+                    .bind_list(ids.iter().copied().map(uuid));
+            }
+        })?;
+        let parents = match few {
+            Some(ids) => revision::parents(transaction, caller, model, changes, ids)?,
+            None => {
+                tell_many(transaction, caller, model, &scoped)?;
+                Vec::new()
+            }
+        };
+        let done = finish(transaction, update, &ids, entry)?;
+        if let (Some(ids), Step::Commit(_)) = (few, &done) {
+            tell_changed(transaction, caller, model, ids, parents)?;
+        }
+        Ok(done)
     })
 }
 
@@ -233,7 +310,15 @@ pub(crate) fn delete_all(
             }
             Entity::File => {}
         }
-        finish(transaction, update, &ids, entry)
+        let few = named(&ids);
+        if few.is_none() {
+            tell_many(transaction, caller, model, &scoped)?;
+        }
+        let done = finish(transaction, update, &ids, entry)?;
+        if let (Some(ids), Step::Commit(_)) = (few, &done) {
+            tell_deleted(transaction, caller, model, ids)?;
+        }
+        Ok(done)
     })?;
     match done {
         BulkChanged::Done(count) => Ok(count),
@@ -252,7 +337,7 @@ fn finish(
     if ids.is_empty() {
         return Ok(Step::Abandon(BulkChanged::Done(0)));
     }
-    let named = (ids.len() as i64 <= NAMED).then_some(ids);
+    let named = named(ids);
     if let Some(ids) = named {
         update
             .push(" AND m.id IN ")
@@ -261,6 +346,11 @@ fn finish(
     let count = update.execute_in(transaction)?;
     transaction.audit(&entry(count, named))?;
     Ok(Step::Commit(BulkChanged::Done(count)))
+}
+
+/// The things, where they are few enough to be told one by one.
+fn named(ids: &[Uuid]) -> Option<&[Uuid]> {
+    (ids.len() as i64 <= NAMED).then_some(ids)
 }
 
 /// What a bulk statement is about to touch: at most one more than can be named.
@@ -303,6 +393,10 @@ fn update_statement(caller: &Caller, now: i64, model: &Model, changes: &Changes)
             .push(property.column_name())
             .bind(" = ?", [optional(value, literal)]);
     }
+    if revision::is_edit(model, changes) {
+        let on = Value::Timestamp(now);
+        sql.bind(", version = m.version + 1, edited_on = ?", [on]);
+    }
     sql
 }
 
@@ -326,7 +420,7 @@ fn delete_statement(caller: &Caller, now: i64, model: &Model) -> Sql {
 
 /// A property that isn't set yet, or is what it is to be. Nobody sets what is the own id
 /// of another. Never NULL, since it may be negated.
-fn unset_or(sql: &mut Sql, property: &Property, value: &Literal) {
+pub(super) fn unset_or(sql: &mut Sql, property: &Property, value: &Literal) {
     sql.push("(").push(property.column);
     if property.nullable {
         sql.push(match property.change {
@@ -336,71 +430,6 @@ fn unset_or(sql: &mut Sql, property: &Property, value: &Literal) {
         sql.push(property.column);
     }
     sql.bind(" = ?)", [literal(value)]);
-}
-
-/// The message that things are to name.
-enum Link {
-    To {
-        message: Uuid,
-        channel: String,
-    },
-    /// The caller sees no such message.
-    Nowhere,
-    /// The caller sees the message, and may not add to it.
-    Forbidden,
-}
-
-impl Link {
-    /// The things whose channel is the message's.
-    fn channel(&self, sql: &mut Sql, model: &Model) {
-        match self {
-            // When the caller sees no such message, the reason may still be that the
-            // caller doesn't see the thing either: that comes first.
-            Self::Nowhere | Self::Forbidden => {
-                sql.push("(1 = 0)");
-            }
-            Self::To { channel, .. } => {
-                let property = match model.entity {
-                    Entity::File => &FILE_CHANNEL_ID,
-                    Entity::Message | Entity::Recipient => &CHANNEL_ID,
-                };
-                unset_or(sql, property, &Literal::Text(channel.clone()));
-            }
-        }
-    }
-
-    /// The things that can be linked to the message: no message answers itself, and what has
-    /// bytes has all of them.
-    fn condition(&self, sql: &mut Sql, model: &Model) {
-        self.channel(sql, model);
-        match (self, model.entity) {
-            (Self::To { message, .. }, Entity::Message) => {
-                sql.bind(" AND m.id <> ?", [uuid(*message)]);
-            }
-            // What is still arriving, or is kept back, belongs to no message.
-            (_, Entity::File) => {
-                sql.push(" AND (m.state IS NULL OR m.state = 'ready')");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn link(
-    transaction: &mut impl Transaction,
-    caller: &Caller,
-    model: &Model,
-    message: Option<Uuid>,
-) -> Result<Option<Link>, Error> {
-    let Some(message) = message else {
-        return Ok(None);
-    };
-    Ok(Some(match target(transaction, caller, message)? {
-        None => Link::Nowhere,
-        // To answer is for everybody who sees the message, to add to it is not.
-        Some(Target { may_add: false, .. }) if model.entity == Entity::File => Link::Forbidden,
-        Some(Target { channel, .. }) => Link::To { message, channel },
-    }))
 }
 
 /// Why a change has matched nothing.

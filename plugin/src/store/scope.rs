@@ -101,11 +101,18 @@ pub(super) fn changeable(sql: &mut Sql, caller: &Caller, model: &Model) {
     }
 }
 
-/// Things that the caller may delete: those that may be changed, and any recipient that
-/// the caller sees, be it the caller's own row or one of the caller's message.
+/// Things that the caller may delete: those that may be changed, messages of channels that
+/// the caller moderates, and any recipient that the caller sees, be it the caller's own row
+/// or one of the caller's message.
 pub(super) fn deletable(sql: &mut Sql, caller: &Caller, model: &Model) {
     match model.entity {
         Entity::Recipient => visible(sql, caller, model),
+        Entity::Message if !caller.may(Permission::ModerateMessage) => {
+            live(sql, caller, THING);
+            sql.bind(" AND (m.created_by = ? OR ", [text(&caller.actor)]);
+            moderates(sql, caller, THING);
+            sql.push(")");
+        }
         Entity::Message | Entity::File => changeable(sql, caller, model),
     }
 }
@@ -222,6 +229,16 @@ fn leads(sql: &mut Sql, caller: &Caller, alias: &'static str) {
     sql.bind(
         "EXISTS (SELECT 1 FROM chat_members AS o WHERE o.tenant_id = ? AND o.user_id = ? \
          AND o.role = 'owner' AND o.channel_id = ",
+        [text(&caller.tenant), text(&caller.actor)],
+    );
+    sql.push(alias).push(".channel_id)");
+}
+
+/// Messages of channels that the caller owns or moderates.
+fn moderates(sql: &mut Sql, caller: &Caller, alias: &'static str) {
+    sql.bind(
+        "EXISTS (SELECT 1 FROM chat_members AS o WHERE o.tenant_id = ? AND o.user_id = ? \
+         AND o.role IN ('owner', 'moderator') AND o.channel_id = ",
         [text(&caller.tenant), text(&caller.actor)],
     );
     sql.push(alias).push(".channel_id)");

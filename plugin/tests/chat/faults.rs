@@ -67,13 +67,13 @@ fn a_lost_race_for_a_channel_is_run_again() {
 fn a_channel_that_appears_between_two_statements_is_no_refusal() {
     let service = Service::new();
     let ann = service.user("ann");
-    let appears = "INSERT INTO chat_channels VALUES ('t', 'c', 'group', 'ann', 0);
-                   INSERT INTO chat_members VALUES ('t', 'c', 'ann', 'owner', 0);";
+    let appears = "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) VALUES ('t', 'c', 'group', 'ann', 0);
+                   INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) VALUES ('t', 'c', 'ann', 'owner', 0);";
     service.0.interruption.replace(Some(appears));
     ann.say("c", "x");
     assert_eq!(ann.count(json!({})), 1);
 
-    let appears = "INSERT INTO chat_channels VALUES ('t', 'd', 'group', 'bob', 0);";
+    let appears = "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) VALUES ('t', 'd', 'group', 'bob', 0);";
     service.0.interruption.replace(Some(appears));
     let message = json!({"body": "z", "channelId": "d", "channelType": "g"});
     assert_eq!(ann.post("/messages", message).status, 404);

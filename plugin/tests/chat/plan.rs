@@ -105,7 +105,7 @@ fn a_page_of_a_channel_is_a_range_of_an_index() {
     );
     uses(
         &plan(&service.user("bob"), &path),
-        &range.replace("INDEX", "COVERING INDEX"),
+        "SEARCH m USING COVERING INDEX chat_messages_by_seq (tenant_id=? AND channel_id=? AND deleted=?",
     );
 }
 

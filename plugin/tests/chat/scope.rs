@@ -70,7 +70,8 @@ fn the_eight_routes_for_everybody() {
         ("owner", yes),
         ("owner+", yes),
         ("member", reads),
-        ("steward", reads),
+        // Whoever moderates a channel deletes there, and edits nothing.
+        ("steward", [200, 1, 1, 200, 0, 403, 403, 204]),
         ("member+", yes),
         ("recipient", reads_only),
         ("recipient+", [404, 1, 1, 200, 1, 204, 204, 204]),

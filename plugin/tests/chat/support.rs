@@ -7,8 +7,8 @@ use std::rc::Rc;
 use chat::api::{self, Body, Field, Limits, Request, ResponseBody};
 use chat::ports::{
     Actor, Audit, AuditError, BlobError, Blobs, Clock, Database, Dialect, Ending, Entry, Error,
-    Identity, Kind, Level, Log, Random, Range, Recorded, Report, Rows, Settings, Stored, Storing,
-    Transaction, Value, ValueRef,
+    Event, EventError, Events, Identity, Kind, Level, Log, Random, Range, Recorded, Report, Rows,
+    Settings, Stored, Storing, Subscribe, Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef as Column};
@@ -16,6 +16,7 @@ use rusqlite::{Connection, ToSql, ffi, params_from_iter};
 use serde_json::{Value as Json, json};
 
 use crate::blobs::{self, Download, Opened, Shelf};
+use crate::listen::Heard;
 
 /// When the service's clock starts: 2026-11-24T09:16:17.763Z, and a bit.
 pub(crate) const START: i64 = 1_795_511_777_763_456;
@@ -37,6 +38,10 @@ pub(crate) struct World {
     /// What the operator set; read before the first request.
     pub(crate) settings: RefCell<HashMap<&'static str, String>>,
     pub(crate) shelf: Shelf,
+    /// What committed transactions have published, in order.
+    pub(crate) events: RefCell<Vec<Heard>>,
+    /// What was only said aloud.
+    pub(crate) signals: RefCell<Vec<Event>>,
     limits: OnceCell<Limits>,
     random: Cell<u64>,
 }
@@ -76,6 +81,8 @@ impl Service {
             now: Cell::new(START),
             settings: RefCell::default(),
             shelf: Shelf::new(),
+            events: RefCell::default(),
+            signals: RefCell::default(),
             limits: OnceCell::new(),
             random: Cell::new(0),
         }))
@@ -98,14 +105,27 @@ impl Service {
         }
     }
 
+    /// What the service answers to a frame of a connection.
+    pub(crate) fn frame(&self, subject: &str, payload: &str) -> Option<String> {
+        api::frame(&self.ports(None), subject, payload)
+    }
+
+    /// The last connection of a subject has ended.
+    pub(crate) fn closed(&self, subject: &str) {
+        api::closed(&self.ports(None), subject);
+    }
+
+    fn ports(&self, claims: Option<String>) -> Ports {
+        Ports {
+            world: self.0.clone(),
+            claims,
+            actor: RefCell::default(),
+        }
+    }
+
     /// What inspectors found, as the host hands it over.
     pub(crate) fn report(&self, tag: &str, report: &Report) -> Result<(), String> {
-        let ports = Ports {
-            world: self.0.clone(),
-            claims: None,
-            actor: RefCell::default(),
-        };
-        api::inspected(&ports, tag, report)
+        api::inspected(&self.ports(None), tag, report)
     }
 
     pub(crate) fn last_entry(&self) -> Entry {
@@ -181,13 +201,11 @@ impl User {
             name: (*name).to_owned(),
             value: (*value).to_owned(),
         };
-        let ports = Ports {
-            world: self.service.0.clone(),
-            claims: self.claims.as_ref().map(Json::to_string),
-            actor: RefCell::default(),
-        };
+        let ports = self
+            .service
+            .ports(self.claims.as_ref().map(Json::to_string));
         let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
-        let api::Answer { response, download } = api::handle(
+        let api::Answer { response, stream } = api::handle(
             &ports,
             limits,
             Request {
@@ -199,6 +217,11 @@ impl User {
             },
             stream,
         );
+        let (content, subscription) = match stream {
+            None => (None, None),
+            Some(api::Stream::Download(download)) => (Some(download.0), None),
+            Some(api::Stream::Subscription(options)) => (None, Some(options)),
+        };
         let text = match response.body {
             ResponseBody::Empty => String::new(),
             ResponseBody::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
@@ -216,7 +239,8 @@ impl User {
             headers: response.headers,
             text,
             json,
-            content: download.map(|it| it.0),
+            content,
+            subscription,
         }
     }
 
@@ -277,9 +301,10 @@ fn permissions(more: &[&str]) -> Json {
     json!([&numbers[..], &files, more].concat())
 }
 
-/// Adds a member to a channel, for which there is no route yet.
+/// Adds a member to a channel, past the service.
 pub(crate) fn join(service: &Service, channel: &str, user: &str, role: &str) {
-    let sql = "INSERT INTO chat_members VALUES ('t', ?, ?, ?, 0)";
+    let sql = "INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
+        VALUES ('t', ?, ?, ?, 0)";
     service
         .0
         .connection
@@ -307,6 +332,8 @@ pub(crate) struct Answer {
     pub(crate) json: Json,
     /// What the host would stream.
     pub(crate) content: Option<Vec<u8>>,
+    /// What the host would let the client listen to.
+    pub(crate) subscription: Option<Subscribe>,
 }
 
 impl Answer {
@@ -385,6 +412,7 @@ impl Database for Ports {
             world: self.world.clone(),
             entries: Vec::new(),
             ended: Vec::new(),
+            events: Vec::new(),
             asked: Vec::new(),
             done: false,
         })
@@ -395,6 +423,7 @@ struct Open {
     world: Rc<World>,
     entries: Vec<Entry>,
     ended: Vec<String>,
+    events: Vec<Heard>,
     asked: Vec<(String, String, String)>,
     done: bool,
 }
@@ -406,7 +435,13 @@ impl Transaction for Open {
         params: &[Value],
         columns: &[Kind],
     ) -> Result<Rows, Error> {
-        self.world.query(statement, params, columns)
+        let rows = self.world.query(statement, params, columns)?;
+        if statement.starts_with("UPDATE")
+            && let Some(sql) = self.world.interruption.take()
+        {
+            self.world.connection.execute_batch(sql).unwrap();
+        }
+        Ok(rows)
     }
 
     fn execute(&mut self, statement: &str, params: &[Value]) -> Result<u64, Error> {
@@ -454,6 +489,18 @@ impl Transaction for Open {
         Ok(())
     }
 
+    fn publish(&mut self, event: &Event) -> Result<(), Error> {
+        self.hear(Heard::Event(event.clone()))
+    }
+
+    fn admit(&mut self, topic: &str, subject: &str) -> Result<(), Error> {
+        self.hear(Heard::Admit(topic.to_owned(), subject.to_owned()))
+    }
+
+    fn revoke(&mut self, topic: &str, subject: Option<&str>) -> Result<(), Error> {
+        self.hear(Heard::Revoke(topic.to_owned(), subject.map(str::to_owned)))
+    }
+
     fn commit(mut self) -> Result<(), Error> {
         self.world.fault()?;
         self.world
@@ -462,11 +509,43 @@ impl Transaction for Open {
             .map_err(error)?;
         self.done = true;
         self.world.audit.borrow_mut().append(&mut self.entries);
+        self.world.events.borrow_mut().append(&mut self.events);
         let ended = &self.world.shelf.ended;
         ended.borrow_mut().append(&mut self.ended);
         let asked = &self.world.shelf.asked;
         asked.borrow_mut().append(&mut self.asked);
         Ok(())
+    }
+}
+
+impl Open {
+    fn hear(&mut self, heard: Heard) -> Result<(), Error> {
+        heard.check();
+        // The host's usual limit.
+        assert!(self.events.len() < 1_000);
+        self.events.push(heard);
+        Ok(())
+    }
+}
+
+impl Events for Ports {
+    type Subscription = Subscribe;
+
+    fn signal(&self, event: &Event) -> Result<(), EventError> {
+        Heard::Event(event.clone()).check();
+        self.world.signals.borrow_mut().push(event.clone());
+        Ok(())
+    }
+
+    fn head(&self) -> Result<String, EventError> {
+        Ok(self.world.events.borrow().len().to_string())
+    }
+
+    fn subscribe(&self, options: &Subscribe) -> Result<Subscribe, EventError> {
+        if options.topics.len() > 1_000 {
+            return Err(EventError::Limit("topics".to_owned()));
+        }
+        Ok(options.clone())
     }
 }
 

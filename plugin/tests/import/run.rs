@@ -30,7 +30,7 @@ fn channels_and_members_are_derived() {
         recipient(&world, 5, 2, "gus", 1_500_000, &[("deleted", "1")]);
         let lines = world.run(TENANT).unwrap();
         assert_eq!(
-            world.rows("SELECT * FROM chat_channels ORDER BY channel_id"),
+            world.rows("SELECT tenant_id, channel_id, channel_type, created_by, created_on FROM chat_channels ORDER BY channel_id"),
             ["t|c|group|ann|1000000", "t|d|direct|bob|3000000"]
         );
         assert_eq!(
@@ -242,14 +242,14 @@ fn a_source_that_grows_behind_the_page_is_told() {
 fn a_channel_that_was_there_keeps_its_owner() {
     both(|world| {
         world.ours(
-            "INSERT INTO chat_channels VALUES ('t', 'c', 'kept', 'old', 9000000);
-             INSERT INTO chat_members VALUES ('t', 'c', 'old', 'owner', 9000000);
-             INSERT INTO chat_channels VALUES ('u', 'c', 'other', 'old', 9000000)",
+            "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) VALUES ('t', 'c', 'kept', 'old', 9000000);
+             INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) VALUES ('t', 'c', 'old', 'owner', 9000000);
+             INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) VALUES ('u', 'c', 'other', 'old', 9000000)",
         );
         message(&world, 1, "c", "ann", 1_000_000, &[]);
         world.run(TENANT).unwrap();
         assert_eq!(
-            world.rows("SELECT * FROM chat_channels ORDER BY tenant_id"),
+            world.rows("SELECT tenant_id, channel_id, channel_type, created_by, created_on FROM chat_channels ORDER BY tenant_id"),
             ["t|c|kept|old|9000000", "u|c|other|old|9000000"]
         );
         assert_eq!(

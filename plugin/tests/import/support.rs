@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use chat::import::{self, Step};
 use chat::ports::{
-    Clock, Database, Dialect, Entry, Error, Kind, Rows, Source, Transaction, Value, ValueRef,
+    Clock, Database, Dialect, Entry, Error, Event, Kind, Rows, Source, Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef as Stored};
@@ -229,6 +229,18 @@ impl Transaction for Open {
 
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
         panic!("an import ends no download: {tag}");
+    }
+
+    fn publish(&mut self, event: &Event) -> Result<(), Error> {
+        panic!("an import tells nobody: {event:?}")
+    }
+
+    fn admit(&mut self, topic: &str, _subject: &str) -> Result<(), Error> {
+        panic!("an import tells nobody: {topic}")
+    }
+
+    fn revoke(&mut self, topic: &str, _subject: Option<&str>) -> Result<(), Error> {
+        panic!("an import tells nobody: {topic}")
     }
 
     fn commit(mut self) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::conditional;
 use super::super::error::{Failure, audit_failure};
-use super::super::http::{Answer, Field, Request, Response};
+use super::super::http::{Answer, Field, Request, Response, Stream};
 use super::super::route::Context;
 use super::Refusal;
 use super::range::{Selection, select};
@@ -122,7 +122,7 @@ struct Attempt<'a, P> {
 pub(super) fn answer<P: Ports>(
     context: &Context<'_, P>,
     wanted: Wanted,
-) -> Result<Answer<P::Download>, Failure> {
+) -> Result<Answer<P>, Failure> {
     let attempt = Attempt {
         ports: context.ports,
         clean_by: &context.limits.attachments.clean_by,
@@ -142,7 +142,7 @@ pub(super) fn follow<P: Ports>(
     (caller, request): (&Caller, &Request),
     id: &str,
     via: &Via<'_>,
-) -> Result<Answer<P::Download>, Failure> {
+) -> Result<Answer<P>, Failure> {
     let attempt = Attempt {
         ports,
         clean_by,
@@ -179,7 +179,7 @@ fn entry(wanted: Wanted, id: &str, outcome: Outcome, details: String) -> Entry {
 }
 
 impl<P: Ports> Attempt<'_, P> {
-    fn run(&self) -> Result<Answer<P::Download>, Failure> {
+    fn run(&self) -> Result<Answer<P>, Failure> {
         let Some(attachment) = self.find()? else {
             return Err(self.refuse("not visible"));
         };
@@ -260,7 +260,7 @@ impl<P: Ports> Attempt<'_, P> {
         piece: &Piece,
         part: Option<crate::ports::Range>,
         download: P::Download,
-    ) -> Answer<P::Download> {
+    ) -> Answer<P> {
         let elsewhere = match self.request.method.as_str() {
             "GET" => download.redirect(),
             _ => None,
@@ -287,7 +287,7 @@ impl<P: Ports> Attempt<'_, P> {
         }
         Answer {
             response,
-            download: Some(download),
+            stream: Some(Stream::Download(download)),
         }
     }
 

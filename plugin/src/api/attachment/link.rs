@@ -113,7 +113,7 @@ pub(in crate::api) fn follow<P: Ports>(
     limits: &Limits,
     request: &Request,
     text: &str,
-) -> Result<Answer<P::Download>, Failure> {
+) -> Result<Answer<P>, Failure> {
     if ports.claims().is_some() {
         return Err(Refusal::Token.into());
     }

@@ -115,10 +115,7 @@ pub(super) static OPERATIONS: [Operation; 14] = {
     ]
 };
 
-pub(super) fn run<P: Ports>(
-    context: Context<'_, P>,
-    action: Action,
-) -> Result<Answer<P::Download>, Failure> {
+pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<Answer<P>, Failure> {
     let response = match action {
         Action::Content => return content::answer(&context, Wanted::Content),
         Action::Thumbnail => return content::answer(&context, Wanted::Thumbnail),

@@ -2,6 +2,7 @@
 //! say anything else than what they do.
 
 mod attachment;
+mod conversation;
 mod filter;
 mod operation;
 mod reference;
@@ -13,6 +14,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::attachment::OPERATIONS as ATTACHMENTS;
+use super::conversation::operations;
 use super::http::{Field, Response, ResponseBody};
 use super::operation::OPERATIONS;
 use crate::domain::filter::MAX_QUERY_BYTES;
@@ -69,6 +71,17 @@ fn document() -> Value {
             );
         }
     }
+    for operation in operations() {
+        let path = paths
+            .entry(operation.path)
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(
+                operation.method.to_lowercase(),
+                conversation::describe(operation),
+            );
+        }
+    }
     let (path, link) = attachment::link();
     paths.insert(path.to_owned(), link);
     json!({
@@ -100,7 +113,7 @@ fn document() -> Value {
 
 fn description() -> String {
     format!(
-        "Messages, their recipients and their attachments. HEAD is answered wherever GET is, \
+        "Messages, their recipients and attachments, and the channels where they are said. HEAD is answered wherever GET is, \
          and a method that a path doesn't have with 405. `filter` and `where` are JSON, or \
          written with brackets (`filter[limit]=10`), where a text that reads as the type is as \
          good as the type. A query string has at most {MAX_QUERY_BYTES} bytes. `x-permissions` \
@@ -117,6 +130,7 @@ fn schemas() -> Map<String, Value> {
     schemas.extend(filter::common());
     schemas.extend(response::schemas());
     schemas.extend(attachment::schemas());
+    schemas.extend(conversation::schemas());
     schemas
 }
 
@@ -141,9 +155,14 @@ mod tests {
         let paths = document["paths"].as_object().unwrap();
         let methods = |path: &Value| path.as_object().unwrap().len();
         // And the one that needs no token.
-        let known = OPERATIONS.len() + ATTACHMENTS.len() + 1;
+        let known = OPERATIONS.len() + ATTACHMENTS.len() + operations().count() + 1;
         assert_eq!(paths.values().map(methods).sum::<usize>(), known);
         for operation in &ATTACHMENTS {
+            let described = &paths[operation.path][operation.method.to_lowercase()];
+            let (name, _) = operation.permission.words();
+            assert_eq!(described["x-permissions"][0], name, "{}", operation.path);
+        }
+        for operation in operations() {
             let described = &paths[operation.path][operation.method.to_lowercase()];
             let (name, _) = operation.permission.words();
             assert_eq!(described["x-permissions"][0], name, "{}", operation.path);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{attachment, filter, models, reference, response, schema};
+use super::{attachment, conversation, filter, models, reference, response, schema};
 use crate::api::cursor;
 use crate::api::operation::{Action, OPERATIONS, Operation};
 
@@ -42,7 +42,7 @@ pub(super) fn tags() -> Vec<Value> {
     names
         .into_iter()
         .map(|name| json!({ "name": name }))
-        .chain([attachment::tag()])
+        .chain([attachment::tag(), conversation::tag()])
         .collect()
 }
 

@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use super::reference;
 use crate::api::operation::{Action, OPERATIONS, Operation};
 use crate::api::resource::{BULK, MAX_BULK, link};
-use crate::domain::draft::{ATTACHMENTS, MAX_ATTACHMENTS, MAX_RECIPIENTS, RECIPIENTS, Shape};
+use crate::domain::draft::{
+    ATTACHMENTS, CLIENT_ID, MAX_ATTACHMENTS, MAX_MENTIONS, MAX_RECIPIENTS, MENTIONS, RECIPIENTS,
+    Shape,
+};
 use crate::domain::id::EXTERNAL_CHARS;
 use crate::domain::model::{Cardinality, Change, Entity, Input, Model, Property, Type};
 
@@ -130,6 +133,8 @@ fn sent(model: &Model, shape: Shape, name: &str) -> Value {
     if is_new && model.entity == Entity::Message {
         properties.insert(RECIPIENTS.to_owned(), recipients());
         properties.insert(ATTACHMENTS.to_owned(), attachments());
+        properties.insert(MENTIONS.to_owned(), mentions());
+        properties.insert(CLIENT_ID.to_owned(), client_id());
     }
     let mut schema = object(name, properties);
     // An empty list is not allowed.
@@ -229,6 +234,26 @@ fn attachments() -> Value {
         "maxItems": MAX_ATTACHMENTS,
         "uniqueItems": true,
     })
+}
+
+fn mentions() -> Value {
+    json!({
+        "type": "array",
+        "description": "Users who are mentioned; those who are no members are left out.",
+        "items": external(),
+        "maxItems": MAX_MENTIONS,
+        "uniqueItems": true,
+    })
+}
+
+fn client_id() -> Value {
+    let mut schema = external();
+    if let Some(schema) = schema.as_object_mut() {
+        let text = "What the sender calls the message: sent again, it gets the first answer, \
+            and another message by that name a 409.";
+        schema.insert("description".to_owned(), text.into());
+    }
+    schema
 }
 
 pub(super) fn external() -> Value {

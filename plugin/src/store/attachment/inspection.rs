@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::{tag, usage};
 use crate::domain::attachment::Findings;
+use crate::domain::caller::Caller;
 use crate::ports::{Database, Error, Kind, Row, Transaction, Value, ValueRef};
 use crate::store::attempt::{Step, attempt};
-use crate::store::audit;
 use crate::store::sql::{Sql, optional, text, uuid};
+use crate::store::{audit, told};
 
 /// What became of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(crate) fn take(
         if findings.suspicion.is_some() {
             transaction.end_downloads(&tag::attachment(file))?;
         }
+        let owner = Caller::without_permissions(&owner, &tenant);
+        told::files(transaction, &owner, &[file])?;
         transaction.audit(&audit::attachment_inspected(file, &tenant, findings))?;
         Ok(Step::Commit(Taken::Done))
     })

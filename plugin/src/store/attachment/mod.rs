@@ -13,6 +13,7 @@ use super::attempt::{Step, attempt};
 use super::audit;
 use super::scope;
 use super::sql::{Sql, id, optional, text, uuid};
+use super::told;
 use crate::domain::attachment::{Attachment, RELEASED, State, Thumbnail};
 use crate::domain::caller::Caller;
 use crate::domain::model::FILE;
@@ -149,6 +150,7 @@ pub(crate) fn set_quarantine(
         if to == State::Quarantined {
             transaction.end_downloads(&tag::attachment(file))?;
         }
+        told::files(transaction, caller, &[file])?;
         transaction.audit(&entry)?;
         Ok(Step::Commit(true))
     })

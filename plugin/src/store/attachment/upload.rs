@@ -9,6 +9,7 @@ use crate::domain::caller::Caller;
 use crate::ports::{Database, Error, Kind, Transaction, Value, ValueRef};
 use crate::store::attempt::{Step, attempt};
 use crate::store::sql::{Sql, optional, text, uuid};
+use crate::store::told;
 use crate::store::{Stamp, audit};
 
 /// How an announcement ended.
@@ -147,6 +148,7 @@ pub(crate) fn ready(
         {
             return Ok(Step::Abandon(Readied::Lost));
         }
+        told::files(transaction, caller, &[file])?;
         transaction.audit(&entry)?;
         Ok(Step::Commit(Readied::Done))
     })

@@ -8,10 +8,9 @@ use crate::domain::caller::Caller;
 use crate::domain::draft::Draft;
 use crate::domain::model::{FILE, FILE_CHANNEL_ID, FILE_KEY, FILE_MESSAGE_ID, MESSAGE, META_DATA};
 use crate::ports::{Error, Transaction, Value};
-use crate::store::audit;
-use crate::store::scope;
 use crate::store::sql::{Sql, literal, optional, text, uuid};
 use crate::store::target::target;
+use crate::store::{audit, scope, told};
 
 /// The values of each, or the draft that was refused and why.
 type CreatedAll<'f> = Result<Vec<Vec<Value>>, (&'f Draft, Refused)>;
@@ -54,6 +53,7 @@ pub(crate) fn create_file(
         Some(message) => json!({ "messageId": message }),
         None => json!({}),
     };
+    told::files(transaction, caller, &[stamp.id])?;
     transaction.audit(&audit::created(&FILE, stamp.id, details))?;
     Ok(Ok(values(&FILE, caller, stamp, draft)))
 }

@@ -3,6 +3,7 @@
 use super::Stamp;
 use crate::domain::caller::Caller;
 use crate::ports::{Error, Transaction, Value};
+use crate::store::channel::arrive;
 use crate::store::sql::{Sql, text};
 
 /// Makes a channel with its owner and its first members.
@@ -45,31 +46,50 @@ pub(super) fn create_channel(
     Ok(())
 }
 
-/// Makes somebody a member, if the caller owns the channel: whom its owner addresses
-/// belongs to it.
+/// Makes somebody a member, if the caller owns the channel and nothing speaks against it:
+/// whom its owner addresses belongs to it. What was said before the last `news` messages is
+/// read.
 pub(super) fn invite(
     transaction: &mut impl Transaction,
     caller: &Caller,
     stamp: Stamp,
-    channel: &str,
-    user: &str,
+    (channel, user): (&str, &str),
+    news: i64,
 ) -> Result<(), Error> {
-    let mut sql =
-        Sql::new("INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) ");
+    // Whoever changes who belongs to a channel locks it.
+    let mut lock = Sql::new("UPDATE chat_channels SET last_seq = last_seq ");
+    lock.bind(
+        "WHERE tenant_id = ? AND channel_id = ?",
+        [text(&caller.tenant), text(channel)],
+    );
+    lock.execute_in(transaction)?;
+    let mut sql = Sql::new(
+        "INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on, read_seq, \
+         delivered_seq) ",
+    );
     sql.bind(
-        "SELECT o.tenant_id, o.channel_id, ?, 'member', ? FROM chat_members AS o \
-         WHERE o.tenant_id = ? AND o.channel_id = ? AND o.user_id = ? AND o.role = 'owner' \
+        "SELECT o.tenant_id, o.channel_id, ?, 'member', ?, c.last_seq - ?, c.last_seq - ? \
+         FROM chat_members AS o JOIN chat_channels AS c ON c.tenant_id = o.tenant_id \
+         AND c.channel_id = o.channel_id WHERE o.tenant_id = ? AND o.channel_id = ? \
+         AND o.user_id = ? AND o.role = 'owner' AND c.archived_on IS NULL \
          AND NOT EXISTS (SELECT 1 FROM chat_members AS p WHERE p.tenant_id = o.tenant_id \
-         AND p.channel_id = o.channel_id AND p.user_id = ?)",
+         AND p.channel_id = o.channel_id AND p.user_id = ?) \
+         AND NOT EXISTS (SELECT 1 FROM chat_bans AS b WHERE b.tenant_id = o.tenant_id \
+         AND b.channel_id = o.channel_id AND b.user_id = ?)",
         [
             text(user),
             Value::Timestamp(stamp.now),
+            Value::Integer(news),
+            Value::Integer(news),
             text(&caller.tenant),
             text(channel),
             text(&caller.actor),
             text(user),
+            text(user),
         ],
     );
-    sql.execute_in(transaction)?;
+    if sql.execute_in(transaction)? > 0 {
+        arrive(transaction, caller, channel, user)?;
+    }
     Ok(())
 }

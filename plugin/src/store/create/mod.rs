@@ -3,6 +3,7 @@
 mod file;
 mod member;
 mod message;
+mod pace;
 mod recipient;
 
 use uuid::Uuid;
@@ -55,6 +56,18 @@ pub(crate) enum Refused {
     Duplicate,
     /// Not all attachments can be sent with the message.
     Unsendable,
+    /// The sender has sent it before: this is it.
+    Resent(Uuid),
+    /// The sender has sent something else by that name.
+    ClientIdReused,
+    /// The channel takes no messages.
+    Archived,
+    /// One of the two has blocked the other.
+    Blocked,
+    /// The channel is slow, for so many seconds more.
+    Slow(i64),
+    /// The sender has sent too many, for so many seconds more.
+    TooMany(i64),
 }
 
 /// A new thing as it is answered, in the order of the model.

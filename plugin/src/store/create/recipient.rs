@@ -12,10 +12,10 @@ use crate::domain::model::{
     RECIPIENT_ID,
 };
 use crate::ports::{Error, Random, Transaction, Value};
-use crate::store::audit;
 use crate::store::scope;
 use crate::store::sql::{Sql, literal, optional, text, uuid};
 use crate::store::target::target;
+use crate::store::{audit, told};
 
 const INSERT: &str = "INSERT INTO chat_recipients (id, tenant_id, message_id, channel_id, \
      recipient_id, holder_id, created_by, created_on, modified_by, modified_on, deleted, \
@@ -36,7 +36,8 @@ impl<'a> Address<'a> {
     }
 }
 
-/// Adds recipients to a message that was just sent.
+/// Adds recipients to a message that was just sent. Where they have yet to come in, they
+/// are told after it.
 pub(super) fn address(
     transaction: &mut impl Transaction,
     caller: &Caller,
@@ -68,7 +69,8 @@ pub(super) fn address(
     }
     sql.execute_in(transaction)?;
     for address in addresses {
-        member::invite(transaction, caller, message, channel, address.user)?;
+        member::invite(transaction, caller, message, (channel, address.user), 1)?;
+        told::recipient(transaction, caller, "recipient.created", address.id)?;
     }
     Ok(())
 }
@@ -108,8 +110,9 @@ pub(crate) fn create_recipient(
     }
     if !is_forward {
         let channel = draft.text(&CHANNEL_ID).unwrap_or_default();
-        member::invite(transaction, caller, stamp, channel, user)?;
+        member::invite(transaction, caller, stamp, (channel, user), 0)?;
     }
+    told::recipient(transaction, caller, "recipient.created", stamp.id)?;
     let details = json!({
         "messageId": message.to_string(),
         "recipientId": user,

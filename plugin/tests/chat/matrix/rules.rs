@@ -239,6 +239,12 @@ impl Facts {
         self.sees(message) && (message.sender == SELF || self.is_owner() || self.case.moderates)
     }
 
+    /// And whoever moderates the channel.
+    pub(super) fn may_delete(&self, message: &Message) -> bool {
+        let moderates = self.is_member() && self.case.membership == Membership::Moderator;
+        self.may_change(message) || (self.sees(message) && moderates)
+    }
+
     /// The recipient, who made the row, the sender, the owner and moderators.
     pub(super) fn sees_recipient(&self, row: &Recipient) -> bool {
         let message = self.message(row.message).unwrap();

@@ -9,7 +9,20 @@ use serde_json::{Value as Json, json};
 use super::rules::{Facts, Membership, SELF, Tenant};
 use crate::support::{START, Service, User, join};
 
-const TABLES: [&str; 10] = [
+pub(super) const TABLES: [&str; 23] = [
+    "chat_bans",
+    "chat_blocks",
+    "chat_client_ids",
+    "chat_directs",
+    "chat_hidden",
+    "chat_mentions",
+    "chat_message_versions",
+    "chat_pins",
+    "chat_presence",
+    "chat_rates",
+    "chat_reactions",
+    "chat_reports",
+    "chat_tickets",
     "chat_members",
     "chat_messages",
     "chat_recipients",
@@ -62,7 +75,8 @@ impl Stage {
         if let (Some(role), Membership::Newcomer) =
             (facts.case.membership.role(), facts.case.membership)
         {
-            let sql = "INSERT INTO chat_members VALUES ('t', 'c', ?, ?, ?)";
+            let sql = "INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
+                VALUES ('t', 'c', ?, ?, ?)";
             connection.execute(sql, (SELF, role, START)).unwrap();
         } else if let Some(role) = facts.case.membership.role() {
             join(&self.service, "c", SELF, role);
@@ -103,10 +117,20 @@ impl Stage {
                     .map(|index| shown(row.get_ref(index).unwrap()))
                     .collect();
                 let key = match table {
-                    "chat_members" => values[..3].join(" "),
-                    "chat_channels" | "chat_import_channels" | "chat_usage" => {
-                        values[..2].join(" ")
-                    }
+                    "chat_members"
+                    | "chat_bans"
+                    | "chat_hidden"
+                    | "chat_mentions"
+                    | "chat_blocks"
+                    | "chat_pins"
+                    | "chat_message_versions" => values[..3].join(" "),
+                    "chat_client_ids" | "chat_reactions" => values[..4].join(" "),
+                    "chat_channels"
+                    | "chat_import_channels"
+                    | "chat_usage"
+                    | "chat_directs"
+                    | "chat_presence"
+                    | "chat_rates" => values[..2].join(" "),
                     _ => values[0].clone(),
                 };
                 dump.insert((table, key), values.join("|"));
@@ -116,9 +140,10 @@ impl Stage {
     }
 }
 
-fn names(connection: &Connection) -> Vec<String> {
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' \
-        AND name NOT LIKE 'host_%' ORDER BY name";
+/// The index of words keeps tables of its own.
+pub(super) fn names(connection: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'host_%' \
+        AND name NOT LIKE 'chat_message_texts%' AND name <> 'chat_text_ids' ORDER BY name";
     let mut statement = connection.prepare(sql).unwrap();
     let names = statement.query_map((), |row| row.get(0)).unwrap();
     names.collect::<Result<_, _>>().unwrap()
@@ -155,26 +180,29 @@ fn script(facts: &Facts) -> String {
     for tenant in ["t", "u"] {
         write!(
             sql,
-            "INSERT INTO chat_channels VALUES ('{tenant}', 'c', 'group', 'author', 0);\
-             INSERT INTO chat_members VALUES ('{tenant}', 'c', 'author', 'member', 0);"
+            "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) \
+             VALUES ('{tenant}', 'c', 'group', 'author', 0);\
+             INSERT INTO chat_members (tenant_id, channel_id, user_id, role, joined_on) \
+             VALUES ('{tenant}', 'c', 'author', 'member', 0);"
         )
         .unwrap();
     }
     let insert = "INSERT INTO chat_messages (id, tenant_id, channel_id, channel_type, body, status, \
-         to_user_id, parent_message_id, created_by, created_on, modified_by, modified_on, deleted) \
+         to_user_id, parent_message_id, created_by, created_on, modified_by, modified_on, deleted, seq) \
          VALUES";
     write!(
         sql,
-        "INSERT INTO chat_channels VALUES ('t', 'd', 'group', 'author', 0);\
-         {insert} (X'{:032x}', 'u', 'c', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE);\
-         {insert} (X'{:032x}', 't', 'd', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE);",
+        "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) \
+         VALUES ('t', 'd', 'group', 'author', 0);\
+         {insert} (X'{:032x}', 'u', 'c', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE, 1);\
+         {insert} (X'{:032x}', 't', 'd', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE, 1);",
         1, 2
     )
     .unwrap();
     for it in &facts.messages {
         write!(
             sql,
-            "{insert} ({}, 't', 'c', 'group', 'text', 0, {}, {}, '{}', 1, '{}', 1, {});",
+            "{insert} ({}, 't', 'c', 'group', 'text', 0, {}, {}, '{}', 1, '{}', 1, {}, 1);",
             id(it.id),
             text_or_null(it.addressee),
             id_or_null(it.parent),

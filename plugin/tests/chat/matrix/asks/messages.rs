@@ -110,6 +110,8 @@ impl Asks<'_> {
             (MESSAGE, Some(body)),
             changed.clone(),
         );
+        let may = facts.may_delete(message);
+        let changed = self.gate(sees, may, Expected::Changed(MESSAGE));
         self.add(("DELETE", one, ""), DELETE, (MESSAGE, None), changed);
     }
 
@@ -124,6 +126,7 @@ impl Asks<'_> {
         };
         let visible = Expected::List(below(&|it| facts.sees(it)));
         let changeable = below(&|it| facts.may_change(it));
+        let deletable = Expected::ChangedAll(below(&|it| facts.may_delete(it)));
         self.add(("GET", PATH, ""), VIEW, (MESSAGE, None), visible.clone());
         let query = including(MESSAGE_RELATIONS);
         self.add(("GET", PATH, &query), VIEW, (MESSAGE, None), visible);
@@ -133,12 +136,7 @@ impl Asks<'_> {
         self.add(("POST", PATH, ""), CREATE, (MESSAGE, Some(body)), sent);
         let changed = Expected::ChangedAll(changeable);
         let change = Some(json!({"status": 9}));
-        self.add(
-            ("PATCH", PATH, ""),
-            UPDATE,
-            (MESSAGE, change),
-            changed.clone(),
-        );
-        self.add(("DELETE", PATH, ""), DELETE, (MESSAGE, None), changed);
+        self.add(("PATCH", PATH, ""), UPDATE, (MESSAGE, change), changed);
+        self.add(("DELETE", PATH, ""), DELETE, (MESSAGE, None), deletable);
     }
 }
