@@ -3,7 +3,6 @@
 mod bench;
 mod cargo;
 mod chromium;
-mod cluster;
 mod debian;
 mod dev;
 mod gateway;
@@ -53,8 +52,6 @@ enum Cmd {
         #[arg(last = true)]
         extra: Vec<String>,
     },
-    /// Serve from several gateways on one PostgreSQL, NATS and S3 server, without Docker.
-    Cluster(cluster::Cluster),
     /// Check everything: format, rules, lints, licences, and all tests on all databases.
     Test {
         /// Only the tests whose file or name has this in it, and no other check.
@@ -137,11 +134,6 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Dev { extra } => {
             let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
             dev::serve(workspace, toolchain, &extra)
-        }
-        Cmd::Cluster(cluster) => {
-            plugin("chat")?;
-            gateway::build(&workspace, &["gateway"])?;
-            cluster::serve(&workspace, &cluster)
         }
         Cmd::Test { only } => test::run(&workspace, arguments.toolchain, only.as_deref()),
         Cmd::Build => {

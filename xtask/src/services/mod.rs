@@ -12,7 +12,7 @@ mod server;
 
 use std::env;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cargo::Workspace;
 use crate::debian;
@@ -20,17 +20,17 @@ use crate::progress::{heading, note};
 use server::Server;
 
 /// Where the tests look for PostgreSQL.
-pub(crate) const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
+const POSTGRES_URL: &str = "TEST_POSTGRES_URL";
 
 /// Where the tests look for MySQL or MariaDB.
 const MYSQL_URL: &str = "TEST_MYSQL_URL";
 
 /// Where the tests look for a server that speaks S3:
 /// `http://ACCESS:SECRET@HOST:PORT/BUCKET`.
-pub(crate) const S3_URL: &str = "TEST_S3_URL";
+const S3_URL: &str = "TEST_S3_URL";
 
 /// Where the tests look for a NATS server.
-pub(crate) const NATS_URL: &str = "TEST_NATS_URL";
+const NATS_URL: &str = "TEST_NATS_URL";
 
 /// The servers, ready; dropped, those that were started here are stopped.
 pub(crate) struct Services {
@@ -46,28 +46,6 @@ impl Services {
         services.add(S3_URL, start)?;
         services.add(NATS_URL, nats::start)?;
         Ok(services)
-    }
-
-    /// What several gateways share.
-    pub(crate) fn of_a_cluster(workspace: &Workspace) -> Result<Self> {
-        heading("starting the servers");
-        let mut services = Self {
-            urls: Vec::new(),
-            servers: Vec::new(),
-        };
-        services.add(POSTGRES_URL, postgres::start)?;
-        services.add(S3_URL, || s3::start(workspace))?;
-        services.add(NATS_URL, nats::start)?;
-        Ok(services)
-    }
-
-    /// The URL of one of them.
-    pub(crate) fn url(&self, variable: &str) -> Result<&str> {
-        let mut urls = self.urls();
-        let found = urls.find(|(name, _)| *name == variable);
-        found
-            .map(|(_, url)| url)
-            .with_context(|| format!("{variable} was not started"))
     }
 
     /// The databases alone.
