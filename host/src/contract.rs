@@ -16,12 +16,13 @@ wasmtime::component::bindgen!({
         "gateway:plugin/body.incoming-body": crate::capability::body::IncomingBody,
         "gateway:plugin/body.form": crate::capability::body::Form,
         "gateway:plugin/download.download": crate::capability::blob::Download,
+        "gateway:plugin/live.subscription": crate::capability::events::Subscription,
     },
 });
 
 pub use self::exports::gateway::plugin::{lifecycle, task};
 pub use self::gateway::plugin::{
-    audit, blob, body, download, http, identity, log, settings, source, sql,
+    audit, blob, body, download, events, http, identity, live, log, settings, source, sql,
 };
 
 /// What a service may export beside its world: where reports on content go.
@@ -29,6 +30,15 @@ mod reporting {
     wasmtime::component::bindgen!({
         path: "../wit",
         world: "inspected-service",
+        exports: { default: async },
+    });
+}
+
+/// What a service may export beside its world: where the frames of clients go.
+mod framing {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "framed-service",
         exports: { default: async },
     });
 }
@@ -46,6 +56,7 @@ mod looking {
     });
 }
 
+pub use self::framing::exports::gateway::plugin::frames;
 pub use self::looking::exports::gateway::plugin::inspect;
 pub use self::looking::gateway::plugin::content;
 pub use self::looking::{Inspector, InspectorPre};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    SEC_WEBSOCKET_VERSION, WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 
@@ -46,6 +47,9 @@ pub enum Cause {
     /// The body is compressed, which only answers may be.
     #[error("the body is compressed")]
     ContentEncoding,
+    /// The client asks for a WebSocket in a way that can't be agreed to.
+    #[error("no WebSocket handshake that is understood")]
+    Handshake,
     /// The client takes an answer neither plain nor in an encoding that is offered.
     #[error("no encoding that the client accepts is offered")]
     NotAcceptable,
@@ -90,6 +94,7 @@ impl Cause {
             Self::BodyTimeout => "body-timeout",
             Self::BodyCut => "body-cut",
             Self::ContentEncoding => "content-encoding",
+            Self::Handshake => "handshake",
             Self::NotAcceptable => "not-acceptable",
             Self::Plugin(failure) => failure.kind(),
             Self::Malformed(_) => "malformed",
@@ -152,6 +157,11 @@ impl Cause {
                 Some("UnsupportedMediaTypeError"),
                 "unsupported content encoding",
             ),
+            Self::Handshake => (
+                S::BAD_REQUEST,
+                Some("BadRequestError"),
+                "no WebSocket handshake of version 13",
+            ),
             Self::NotAcceptable => (
                 S::NOT_ACCEPTABLE,
                 Some("NotAcceptableError"),
@@ -203,6 +213,9 @@ impl Cause {
             }
             Self::Token(_) => {
                 headers.insert(WWW_AUTHENTICATE, INVALID_TOKEN);
+            }
+            Self::Handshake => {
+                headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             // What a request may come in, says RFC 9110.
             Self::ContentEncoding => {

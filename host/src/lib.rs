@@ -37,6 +37,7 @@ use crate::admin::{Admin, Api, Health, Token};
 use crate::auth::Verifier;
 use crate::capability::audit;
 use crate::capability::blob::{self, Blobs, Shelf};
+use crate::capability::events::{self, Events};
 use crate::config::Config;
 use crate::databases::Databases;
 use crate::deployment::{
@@ -101,6 +102,14 @@ pub enum StartError {
     /// TLS can't be spoken.
     #[error(transparent)]
     Tls(#[from] server::tls::TlsError),
+    /// The event log of a plugin can't be read.
+    #[error("plugin {plugin}: the event log can't be opened: {source:?}")]
+    Events {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        source: contract::sql::Error,
+    },
     /// Traces can't be sent.
     #[error(transparent)]
     Traces(#[from] telemetry::TraceError),
@@ -175,12 +184,40 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         metrics: metrics.clone(),
     };
     let (mut services, mut all_blobs) = (Vec::new(), Vec::new());
+    let event_settings = Arc::new(config.events.clone());
+    let connections = events::Connections::default();
     for (name, loaded) in loaded {
         let Some(settings) = config.plugins.get(&name) else {
             continue;
         };
         let database = databases.of(&name).clone();
-        let service = Service::new(name.clone(), settings.clone(), database, shared.clone());
+        let parts = events::Parts {
+            settings: Arc::clone(&event_settings),
+            connections: connections.clone(),
+            bus: events::Bus::of(&config, &name),
+            measured: metrics.live(&name),
+        };
+        let opened = Events::open(&name, database.clone(), parts).await;
+        let events::Opened {
+            events: log,
+            dispatcher,
+            messenger,
+            gone,
+        } = opened.map_err(|source| StartError::Events {
+            plugin: name.clone(),
+            source,
+        })?;
+        background.spawn(dispatcher.run(background.clone()));
+        background.spawn(messenger.run(background.clone()));
+        background.spawn(log.clone().sweep(background.clone()));
+        shutdown.spawn(log.clone().close_with(shutdown.clone()));
+        let service = Service::new(
+            name.clone(),
+            settings.clone(),
+            database,
+            log,
+            shared.clone(),
+        );
         let signature = signature_beside(&settings.file);
         service
             .open(loaded, signature.as_deref(), apply)
@@ -203,7 +240,10 @@ async fn assemble(config: Config) -> Result<Running, StartError> {
         let blobs = service.blobs().clone();
         background.spawn(blobs.clone().watch(background.clone()));
         all_blobs.push(blobs);
-        services.push(Arc::new(service));
+        let service = Arc::new(service);
+        let told = deployment::tell_closed(Arc::clone(&service), gone, background.clone());
+        background.spawn(told);
+        services.push(service);
     }
 
     let health = Health {

@@ -13,6 +13,8 @@
 pub mod browser;
 pub mod command;
 pub mod database;
+pub mod live;
+pub mod nats;
 pub mod process;
 pub mod proxy;
 pub mod s3;

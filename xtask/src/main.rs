@@ -78,6 +78,13 @@ enum Cmd {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Let gateways, NATS and sockets end without a word under load, and prove that no event is
+    /// lost.
+    SoakEvents {
+        /// How often something ends.
+        #[arg(long, default_value_t = 100)]
+        ends: u32,
+    },
     /// Print a token that the gateway of `run` takes.
     Token {
         /// Whom the token is for.
@@ -131,6 +138,7 @@ fn command(arguments: Arguments) -> Result<()> {
         Cmd::Plugin { name } => plugin(&name),
         Cmd::Bench { arguments } => {
             plugin("chat")?;
+            plugin("misfit")?;
             gateway::build(&workspace, &["gateway", "gateway-bench"])?;
             bench::run(&workspace, &arguments)
         }
@@ -140,6 +148,10 @@ fn command(arguments: Arguments) -> Result<()> {
             gateway::build(&workspace, &["gateway", "gateway-bench"])?;
             arguments.insert(0, "soak-swap".to_owned());
             bench::run(&workspace, &arguments)
+        }
+        Cmd::SoakEvents { ends } => {
+            plugin("misfit")?;
+            test::soak_events(&workspace, ends)
         }
         Cmd::Token { name, claims } => token::print(&workspace, &name, &claims),
         Cmd::Schemathesis => schemathesis::run(&workspace),

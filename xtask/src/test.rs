@@ -95,6 +95,18 @@ fn tests(workspace: &Workspace, only: Option<&str>, results: &mut Vec<String>) -
     outcome
 }
 
+/// Has the history of several gateways go on for longer than in the suites.
+pub(crate) fn soak_events(workspace: &Workspace, ends: u32) -> Result<()> {
+    gateway::build_with_tests(workspace)?;
+    let services = Services::start(workspace)?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--release"]).args(gateway::EVERYTHING);
+    cargo.args(["--test", "events", "--", "history::", "--nocapture"]);
+    cargo.env("SOAK_EVENTS_ENDS", ends.to_string());
+    cargo.envs(services.urls());
+    process::run(&mut cargo)
+}
+
 /// Whether a suite that closed with this line ran a test at all.
 fn ran_any(result: &str) -> bool {
     !result.contains(" 0 passed; 0 failed;")

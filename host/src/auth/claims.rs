@@ -35,6 +35,8 @@ pub struct Claims {
     pub actor: Option<String>,
     /// Whose data it is about: `tenantId`.
     pub tenant: Option<String>,
+    /// The second since 1970 from which on they hold no longer: `exp`.
+    pub expires: Option<u64>,
 }
 
 impl Claims {
@@ -55,6 +57,11 @@ impl Claims {
             tenant: present(&claims, TENANT)
                 .map(|value| id(value, "tenant"))
                 .transpose()?,
+            // What is no number was refused before.
+            expires: claims
+                .get("exp")
+                .and_then(Value::as_f64)
+                .map(|at| at as u64),
             json: Value::Object(claims).to_string(),
         })
     }

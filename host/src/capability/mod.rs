@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod blob;
 pub mod body;
+pub mod events;
 pub mod identity;
 pub mod log;
 pub mod random;

@@ -114,7 +114,7 @@ impl From<StartError> for Failed {
                 source: ConnectError::Url(_),
                 ..
             } => Exit::Usage,
-            StartError::Blobs(_) => Exit::Unavailable,
+            StartError::Blobs(_) | StartError::Events { .. } => Exit::Unavailable,
             StartError::Database(_) | StartError::OwnDatabase { .. } => Exit::Unavailable,
         };
         Self {

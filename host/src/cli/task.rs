@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -12,11 +13,13 @@ use super::progress::Progress;
 use super::scratch::Cache;
 use super::signals::Signals;
 use super::{Source, block_on, plugin_file, print, warn};
+use crate::capability::events::{Bus, Connections, Events, Parts};
 use crate::capability::sql::{ConnectError, Database};
 use crate::config::{self, Config, Flags};
 use crate::contract::task::{StepReport, TaskInfo};
 use crate::migrate::{self, Migration};
 use crate::plugin::{Engine, Loaded, Runner, Task};
+use crate::telemetry::Metrics;
 use crate::{StartError, load_all, telemetry};
 
 /// Print what long work a plugin offers.
@@ -114,12 +117,28 @@ impl Run {
             let task = self.task(&tasks)?;
             let source = self.source(&tasks, &found.config).await?;
             let database = found.database().await?;
+            let opened = Events::open(
+                &self.which.name,
+                database.clone(),
+                Parts {
+                    settings: Arc::new(found.config.events.clone()),
+                    connections: Connections::default(),
+                    bus: Bus::None,
+                    measured: Metrics::unread().live(&self.which.name),
+                },
+            );
+            // What a step publishes is delivered by the gateways, which find it in the log.
+            let opened = opened.await.map_err(|error| Failed {
+                exit: Exit::Unavailable,
+                message: format!("the event log can't be opened: {error:?}"),
+            })?;
             let mut runner = Runner::new(
                 &found.engine,
                 &self.which.name,
                 &found.loaded,
                 &found.settings,
                 database,
+                Some(opened.events),
                 source,
             )?;
             self.steps(&mut runner, &task, &mut signals).await

@@ -13,12 +13,12 @@ use super::flags::Flags;
 use super::layers::Layers;
 use super::secret::{SECRET_FILE, TOKEN_FILE};
 use super::{
-    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Inspection, Inspector, Installer,
-    Log, Metrics, Migrate, Origin, Plugin, Server, Telemetry,
+    Admin, Audit, Auth, Blob, Config, Database, Deploy, Engine, Events, Inspection, Inspector,
+    Installer, Log, Metrics, Migrate, Origin, Plugin, Server, Telemetry,
 };
 use super::{
-    blob_store, check, database_url, file, installer, key_sources, keys, original, own_database,
-    secret, settings, tls,
+    blob_store, check, database_url, events, file, installer, key_sources, keys, original,
+    own_database, secret, settings, tls,
 };
 
 /// A configuration that is read and checked, while nothing on disk has been touched.
@@ -120,6 +120,7 @@ impl Draft {
         config.installer = installer;
         config.warnings = warnings;
         config.blob.store = blob_store::of(&layers, &config.data)?;
+        config.events.nats = events::nats(&layers, &config.events)?;
         check::together(&mut config, &layers)?;
         blob_store::check(&config, &layers)?;
         tls::check(&config, &layers)?;
@@ -211,6 +212,7 @@ struct Tree {
     blob: Blob,
     #[serde(default)]
     audit: Audit,
+    events: Events,
     database: Database,
     migrate: Migrate,
     auth: Auth,
@@ -242,6 +244,8 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
             key if own_database::is_part(key) => {}
             // See `blob_store`.
             key if blob_store::is_part(key) => {}
+            // See `events`.
+            key if events::is_part(key) => {}
             key => insert(&mut tree, key, known.canonical.clone()),
         }
     }
@@ -271,6 +275,7 @@ fn place(layers: &Layers, url: String, keys_url: Option<String>) -> Result<Confi
         deploy: tree.deploy,
         blob: tree.blob,
         audit: tree.audit,
+        events: tree.events,
         data: tree.data,
         database: tree.database,
         migrate: tree.migrate,

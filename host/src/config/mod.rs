@@ -24,6 +24,7 @@ mod database_url;
 mod engine;
 mod env;
 mod error;
+mod events;
 mod file;
 mod flags;
 mod grants;
@@ -50,6 +51,7 @@ pub use blob_store::{BlobStore, S3};
 pub use engine::{Engine, Optimize};
 pub use env::Environment;
 pub use error::ConfigError;
+pub use events::{BusKind, Events, Nats};
 pub use flags::Flags;
 pub use grants::{GRANTS, Grants};
 pub use inspection::{Inspection, Inspector, InspectorLimits};
@@ -81,6 +83,8 @@ pub struct Config {
     pub blob: Blob,
     /// How long the audit record is kept.
     pub audit: Audit,
+    /// How events are kept and delivered.
+    pub events: Events,
     /// How the schemas of the gateway and its plugins are kept up to date.
     pub migrate: Migrate,
     /// How bearer tokens are verified.

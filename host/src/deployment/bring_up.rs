@@ -64,6 +64,7 @@ impl Service {
             Resources {
                 database: self.database.clone(),
                 blobs: Some(self.blobs.clone()),
+                events: Some(self.events.clone()),
             },
             Arc::clone(&self.turnstile),
             &self.metrics,

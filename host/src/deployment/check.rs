@@ -305,7 +305,7 @@ async fn ask(version: &Version, request: SmokeRequest) -> Result<(u16, Vec<u8>),
     })?;
     let body = match answer.content {
         Content::Bytes(bytes) => bytes,
-        Content::Blob(_) => Vec::new(),
+        Content::Blob(_) | Content::Events(_) => Vec::new(),
     };
     Ok((answer.status, body))
 }

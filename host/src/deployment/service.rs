@@ -13,6 +13,7 @@ use super::roster::Roster;
 use super::signature::Rules;
 use super::store::{Pointer, Store};
 use crate::capability::blob::{Blobs, Shelf};
+use crate::capability::events::Events;
 use crate::capability::sql::Database;
 use crate::config;
 use crate::plugin::{Counts, Engine, Identity, Lease, Turnstile, Version};
@@ -26,6 +27,7 @@ pub struct Service {
     pub(super) engine: Engine,
     pub(super) database: Database,
     pub(super) blobs: Blobs,
+    pub(super) events: Events,
     pub(super) store: Store,
     pub(super) metrics: Metrics,
     pub(super) turnstile: Arc<Turnstile>,
@@ -111,10 +113,17 @@ pub struct Figures {
 impl Service {
     /// A plugin without a version, on its database.
     #[must_use]
-    pub fn new(name: String, config: config::Plugin, database: Database, shared: Shared) -> Self {
+    pub fn new(
+        name: String,
+        config: config::Plugin,
+        database: Database,
+        events: Events,
+        shared: Shared,
+    ) -> Self {
         Self {
             turnstile: Arc::new(Turnstile::new(&config.limits)),
             blobs: shared.blobs.of(&name, &config, database.clone()),
+            events,
             name,
             config,
             rules: shared.rules,
@@ -134,6 +143,12 @@ impl Service {
     #[must_use]
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// Its event log.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// The plugin's name.

@@ -15,6 +15,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use crate::auth::Claims;
 use crate::capability::blob::{Download, store};
 use crate::capability::body::IncomingBody;
+use crate::capability::events::Subscription;
 use crate::config;
 use crate::contract::body::BodyError;
 use crate::contract::http;
@@ -147,21 +148,31 @@ pub(super) fn route(answer: &mut Answer) -> Option<String> {
     Some(answer.headers.swap_remove(named).value)
 }
 
-/// Checks what a plugin answered, and makes an HTTP response of it; what comes out of the
-/// blob store is apart.
+/// What of an answer comes piece by piece.
+#[derive(Debug)]
+pub(super) enum Flow {
+    /// Content of the blob store.
+    Blob(Box<Download>),
+    /// What is published.
+    Events(Box<Subscription>),
+}
+
+/// Checks what a plugin answered, and makes an HTTP response of it; what comes piece by piece
+/// is apart.
 pub(super) fn response(
     answer: Answer,
     limit: usize,
-) -> Result<(Response<Bytes>, Option<Box<Download>>), Cause> {
+) -> Result<(Response<Bytes>, Option<Flow>), Cause> {
     let malformed = |what: &str| Cause::Malformed(what.to_owned());
 
     let status = StatusCode::from_u16(answer.status)
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))
         .ok_or_else(|| Cause::Malformed(format!("status {}", answer.status)))?;
-    let (bytes, download) = match answer.content {
+    let (bytes, flow) = match answer.content {
         Content::Bytes(bytes) => (Bytes::from(bytes), None),
-        Content::Blob(download) => (Bytes::new(), Some(download)),
+        Content::Blob(download) => (Bytes::new(), Some(Flow::Blob(download))),
+        Content::Events(subscription) => (Bytes::new(), Some(Flow::Events(subscription))),
     };
     if bytes.len() > limit {
         return Err(Cause::Malformed(format!(
@@ -183,7 +194,7 @@ pub(super) fn response(
                 .map_err(|_| malformed("the number of headers"))?;
         }
     }
-    Ok((response, download))
+    Ok((response, flow))
 }
 
 /// Leaves out the body where there is none in HTTP. A HEAD is told the length that a GET

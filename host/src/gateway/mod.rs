@@ -6,6 +6,7 @@ mod compress;
 mod cors;
 mod etag;
 mod exchange;
+mod live;
 mod mounts;
 mod rate;
 mod security;
@@ -26,14 +27,15 @@ pub use mounts::Mounts;
 use self::client::Proxies;
 use self::compress::Compressor;
 use self::cors::Cors;
-use self::exchange::Asked;
+use self::exchange::{Asked, Flow};
+use self::live::{Talk, Wish};
 use self::rate::Rates;
 use self::security::Security;
 use crate::auth::{self, Claims, Verifier};
 use crate::config;
 use crate::error::Cause;
 use crate::lifecycle::Shutdown;
-use crate::plugin::{Failure, Waiting};
+use crate::plugin::{Failure, Speaker, Waiting};
 use crate::server::{Body, Handler};
 use crate::telemetry::access::Line;
 use crate::telemetry::metrics::{Connected, Request as Measured};
@@ -152,6 +154,11 @@ impl Gateway {
         let _place = self.place(&parts.limits).await?;
         // Before the body is read: a bad token costs no more than a head.
         auth::refuse_in_query(request.uri().query())?;
+        if !request.headers().contains_key(AUTHORIZATION)
+            && let Some(token) = live::take_token(request.headers_mut())
+        {
+            request.headers_mut().insert(AUTHORIZATION, token);
+        }
         let tokens = request.headers().get_all(AUTHORIZATION);
         let claims = parts
             .verifier
@@ -171,7 +178,9 @@ impl Gateway {
             etag::restore(request.headers_mut());
         }
 
+        let wish = Wish::of(&mut request);
         let caller = caller(claims.as_deref(), address);
+        let holder = claims.clone();
         let asked = Asked {
             id,
             path,
@@ -203,12 +212,24 @@ impl Gateway {
         measured.took(exchange::route(&mut response).as_deref());
         let limit = service.config().limits.response_body;
         let answered = exchange::response(response, limit);
-        let (mut response, download) = answered.inspect_err(|cause| {
+        let (mut response, flow) = answered.inspect_err(|cause| {
             lease.count_malformed();
             tracing::error!(request = id, plugin = identity.name, version = identity.version, %cause, "malformed answer");
         })?;
-        if let Some(download) = download {
-            return Ok(exchange::send(response, *download, &method, lease).await?);
+        match flow {
+            Some(Flow::Blob(download)) => {
+                return Ok(exchange::send(response, *download, &method, lease).await?);
+            }
+            // Without the lease: it outlives the version.
+            Some(Flow::Events(subscription)) => {
+                let talk = Talk {
+                    service: Arc::clone(service),
+                    speaker: Arc::new(Speaker::new(id, holder, address)),
+                    caller: caller().into(),
+                };
+                return wish.send(response, *subscription, &method, talk, &self.shutdown);
+            }
+            None => {}
         }
         if let Some(wishes) = wishes {
             parts.compressor.apply(&wishes, &mut response).await;

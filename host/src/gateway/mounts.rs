@@ -46,8 +46,8 @@ impl Mounts {
         &'a self,
         host: Option<&str>,
         path: &'p str,
-    ) -> Option<(&'a Service, &'p str)> {
-        find(&self.0, host, path).map(|(plugin, path)| (&**plugin, path))
+    ) -> Option<(&'a Arc<Service>, &'p str)> {
+        find(&self.0, host, path)
     }
 }
 

@@ -205,6 +205,7 @@ mod tests {
                 json: String::new(),
                 actor: actor.map(str::to_owned),
                 tenant: tenant.map(str::to_owned),
+                expires: None,
             })
         };
         let all = [

@@ -12,7 +12,8 @@ macro_rules! files {
             "0002_deployments",
             "0003_blobs",
             "0004_gateways",
-            "0005_inspections"
+            "0005_inspections",
+            "0006_events"
         )
     };
     ($folder:literal, $($name:literal),+ $(,)?) => {

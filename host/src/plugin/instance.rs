@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
@@ -17,10 +17,11 @@ use super::meter::{self, Meter, Most};
 use super::task::Task;
 use crate::auth::Claims;
 use crate::capability::blob::{self, Blobs, Download, Excuse};
+use crate::capability::events::{self, Events, Subscription};
 use crate::capability::{audit, body, identity, log, random, settings, sql};
 use crate::config::Limits;
 use crate::contract::task::StepReport;
-use crate::contract::{Service, ServicePre, http, inspected};
+use crate::contract::{Service, ServicePre, http};
 use crate::telemetry::Version;
 use crate::telemetry::metrics::Alive;
 use crate::telemetry::traces::Trace;
@@ -34,15 +35,19 @@ pub(super) struct State {
     database: sql::Database,
     source: Option<sql::Database>,
     blobs: Option<Blobs>,
+    events: Option<Events>,
     excuse: Excuse,
-    limits: Arc<Limits>,
+    pub(super) limits: Arc<Limits>,
     settings: Arc<BTreeMap<String, String>>,
     measured: Arc<Version>,
     trace: Option<Trace>,
-    stamp: audit::Stamp,
+    pub(super) stamp: audit::Stamp,
     transactions: sql::Open,
-    claims: Option<Arc<Claims>>,
-    log_lines: u32,
+    pub(super) claims: Option<Arc<Claims>>,
+    /// When what it does now began.
+    begun: Instant,
+    has_client: bool,
+    pub(super) log_lines: u32,
     log_lines_dropped: u32,
 }
 
@@ -98,6 +103,8 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// It is in the blob store.
     Blob(Box<Download>),
+    /// It is what is published from now on.
+    Events(Box<Subscription>),
 }
 
 /// An instance that serves one request at a time.
@@ -141,6 +148,10 @@ impl Instance {
             http::ResponseBody::Blob(download) => {
                 let download = self.store.data_mut().table.delete(download)?;
                 Content::Blob(Box::new(download))
+            }
+            http::ResponseBody::Events(subscription) => {
+                let subscription = self.store.data_mut().table.delete(subscription)?;
+                Content::Events(Box::new(subscription))
             }
         };
         Ok(Answer {
@@ -187,6 +198,8 @@ impl Instance {
         let state = self.store.data_mut();
         state.meter.reset();
         state.excuse.reset();
+        state.begun = Instant::now();
+        state.has_client = false;
         id.clone_into(&mut state.stamp.request);
         state.log_lines = state.limits.log_lines;
     }
@@ -202,6 +215,7 @@ impl Instance {
         state.stamp.address = call.address.map(|address| address.to_string());
         state.stamp.agent = agent(&call.headers);
         state.claims = call.claims;
+        state.has_client = true;
         state.trace = call.trace;
         let body = match call.body {
             Body::Empty => http::RequestBody::Empty,
@@ -256,46 +270,6 @@ impl Instance {
     }
 }
 
-/// Makes an instance for one report on content, and hands it over. The inner error is the
-/// plugin's own.
-pub(super) async fn report(
-    pre: &ServicePre<State>,
-    ticks: Ticks,
-    grants: &Grants,
-    (id, tag, report): (&str, &str, &inspected::Report),
-) -> (wasmtime::Result<Result<(), String>>, Usage) {
-    let mut state = State::new(ticks, grants);
-    id.clone_into(&mut state.stamp.request);
-    state.log_lines = state.limits.log_lines;
-    let mut store = new_store(pre.engine(), state);
-    let _alive = grants.measured.created();
-    let reported = async {
-        let pre = pre.instance_pre();
-        let inspected = inspected::GuestIndices::new(pre)
-            .map_err(|error| error.context("this version takes no reports on content"))?;
-        let instance = pre.instantiate_async(&mut store).await?;
-        let inspected = inspected.load(&mut store, &instance)?;
-        store.set_epoch_deadline(1);
-        inspected.call_inspected(&mut store, tag, report).await
-    };
-    let outcome = reported.await;
-    let meter = &store.data().meter;
-    let usage = Usage {
-        cpu: meter.cpu(),
-        memory: meter.memory(),
-        memory_denied: meter.memory_denied(),
-    };
-    (outcome, usage)
-}
-
-/// What a call took.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
-    pub(super) memory: usize,
-    pub(super) memory_denied: bool,
-}
-
 /// What a client calls itself, as far as it is recorded.
 fn agent(headers: &[http::Field]) -> Option<String> {
     let agent = headers.iter().find(|field| field.name == "user-agent")?;
@@ -310,7 +284,7 @@ const MAX_AGENT: usize = 256;
 const MAX_HANDLES: usize = 256;
 
 /// All limits of a guest are set here.
-fn new_store(engine: &wasmtime::Engine, state: State) -> Store<State> {
+pub(super) fn new_store(engine: &wasmtime::Engine, state: State) -> Store<State> {
     let mut store = Store::new(engine, state);
     // What the guest hands over, and the handles that it holds, are the host's memory.
     store.set_hostcall_fuel(store.data().limits.memory);
@@ -349,6 +323,8 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     })?;
     contract::blob::add_to_linker::<State, blob::Capability>(l, State::blobs)?;
     contract::download::add_to_linker::<State, blob::Capability>(l, State::blobs)?;
+    contract::events::add_to_linker::<State, events::Capability>(l, State::events)?;
+    contract::live::add_to_linker::<State, events::Capability>(l, State::events)?;
     contract::settings::add_to_linker::<State, settings::Capability>(l, |state| settings::View {
         settings: &state.settings,
     })?;
@@ -366,6 +342,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         table: &mut state.table,
         stamp: &state.stamp,
         open: &state.transactions,
+        events: state.events.as_ref(),
         watch: sql::Watch {
             measured: &state.measured,
             trace: state.trace.as_ref(),
@@ -376,11 +353,12 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 impl State {
-    fn new(ticks: Ticks, grants: &Grants) -> Self {
+    pub(super) fn new(ticks: Ticks, grants: &Grants) -> Self {
         let Grants {
             identity,
             database,
             blobs,
+            events,
             limits,
             settings,
             measured,
@@ -397,6 +375,7 @@ impl State {
             database: database.clone(),
             source: None,
             blobs: blobs.clone(),
+            events: events.clone(),
             excuse: Excuse::default(),
             limits: Arc::clone(limits),
             settings: Arc::clone(settings),
@@ -409,6 +388,8 @@ impl State {
             },
             transactions: sql::Open::default(),
             claims: None,
+            begun: Instant::now(),
+            has_client: false,
             log_lines: 0,
             log_lines_dropped: 0,
         }
@@ -418,6 +399,16 @@ impl State {
         WasiClocksCtxView {
             ctx: &mut self.clocks,
             table: &mut self.table,
+        }
+    }
+
+    fn events(&mut self) -> events::View<'_> {
+        events::View {
+            events: self.events.as_ref(),
+            table: &mut self.table,
+            begun: self.begun,
+            expires: self.claims.as_ref().and_then(|claims| claims.expires),
+            has_client: self.has_client,
         }
     }
 

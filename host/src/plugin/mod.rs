@@ -1,5 +1,6 @@
 //! Components: compiled once, checked against the contract, instantiated often.
 
+mod apart;
 mod check;
 mod engine;
 mod failure;
@@ -16,6 +17,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use apart::Speaker;
 pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
@@ -27,9 +29,10 @@ pub use pool::Turnstile;
 pub(crate) use pool::Waiting;
 pub use stats::{Counts, Stats};
 pub use task::{Runner, Task};
-pub use version::{Lease, StartError, Version};
+pub use version::{Lease, Said, StartError, Version};
 
 use crate::capability::blob::Blobs;
+use crate::capability::events::Events;
 use crate::capability::sql;
 use crate::config;
 use crate::telemetry::{self, Metrics};
@@ -40,6 +43,7 @@ struct Grants {
     identity: Identity,
     database: sql::Database,
     blobs: Option<Blobs>,
+    events: Option<Events>,
     limits: Arc<config::Limits>,
     settings: Arc<BTreeMap<String, String>>,
     measured: Arc<telemetry::Version>,
@@ -52,12 +56,17 @@ impl Grants {
         config: &config::Plugin,
         metrics: &Metrics,
     ) -> Self {
-        let Resources { database, blobs } = resources;
+        let Resources {
+            database,
+            blobs,
+            events,
+        } = resources;
         Self {
             measured: metrics.version(&identity.name, &identity.version),
             identity,
             database,
             blobs,
+            events,
             limits: Arc::new(config.limits.clone()),
             settings: Arc::new(config.settings.clone()),
         }
@@ -71,6 +80,8 @@ pub struct Resources {
     pub database: sql::Database,
     /// The content that it keeps; none for a task.
     pub blobs: Option<Blobs>,
+    /// Its event log.
+    pub events: Option<Events>,
 }
 
 /// How a running version is named in logs and in the audit record.

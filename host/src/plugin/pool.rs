@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Grants;
+use super::apart::{self, Word};
 use super::engine::Engine;
 use super::failure::Failure;
-use super::instance::{self, Answer, Call, Instance, State};
+use super::instance::{Answer, Call, Instance, State};
 use crate::capability::blob::Excuse;
 use crate::config::{Isolation, Limits};
-use crate::contract::{ServicePre, inspected};
+use crate::contract::{ServicePre, frames, inspected};
 use crate::telemetry::Version;
 use crate::telemetry::traces::Span;
 
@@ -22,6 +23,8 @@ pub(super) struct Pool {
     /// Without its ticker no guest would ever be interrupted.
     engine: Engine,
     pre: ServicePre<State>,
+    /// Where frames go, if the plugin takes any.
+    frames: Option<frames::GuestIndices>,
     grants: Grants,
     isolation: Isolation,
     turnstile: Arc<Turnstile>,
@@ -45,6 +48,7 @@ impl Pool {
             closed: AtomicBool::new(false),
             warm: Mutex::new(Vec::new()),
             engine,
+            frames: frames::GuestIndices::new(pre.instance_pre()).ok(),
             pre,
             grants,
             isolation,
@@ -95,12 +99,32 @@ impl Pool {
         let _busy = measured.busy();
         let limit = self.grants.limits.wall_time;
         let (ticks, what) = (self.engine.ticks(), (id, tag, report));
-        let reported = instance::report(&self.pre, ticks, &self.grants, what);
+        let reported = apart::report(&self.pre, ticks, &self.grants, what);
         let Ok((outcome, usage)) = tokio::time::timeout(limit, reported).await else {
             return Err(Failure::Deadline(limit));
         };
         measured.used(usage.cpu, usage.memory);
         outcome.map_err(|error| Failure::of_trap(error, usage.memory_denied))
+    }
+
+    /// Tells the plugin something beside requests, in an instance of its own; none when it
+    /// does not take that. Dropping the future ends the guest where it stands.
+    pub(super) async fn tell(&self, word: Word<'_>) -> Result<Option<Option<String>>, Failure> {
+        let Some(frames) = &self.frames else {
+            return Ok(None);
+        };
+        let _place = self.turnstile.enter(&self.grants.measured).await?;
+        let measured = Arc::clone(&self.grants.measured);
+        let _busy = measured.busy();
+        let limit = self.grants.limits.wall_time;
+        let told = apart::tell(&self.pre, frames, self.engine.ticks(), &self.grants, word);
+        let Ok((outcome, usage)) = tokio::time::timeout(limit, told).await else {
+            return Err(Failure::Deadline(limit));
+        };
+        measured.used(usage.cpu, usage.memory);
+        outcome
+            .map(Some)
+            .map_err(|error| Failure::of_trap(error, usage.memory_denied))
     }
 
     pub(super) fn measured(&self) -> &Arc<Version> {

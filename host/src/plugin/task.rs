@@ -6,6 +6,7 @@ use wasmtime::component::Linker;
 use super::engine::Engine;
 use super::instance::{Instance, State};
 use super::{Failure, Grants, Identity, LoadError, Loaded, Resources};
+use crate::capability::events::Events;
 use crate::capability::sql;
 use crate::config;
 use crate::contract::ServicePre;
@@ -84,6 +85,7 @@ impl Runner {
         loaded: &Loaded,
         config: &config::Plugin,
         database: sql::Database,
+        events: Option<Events>,
         source: Option<sql::Database>,
     ) -> Result<Self, LoadError> {
         let identity = Identity::of(name, loaded.facts());
@@ -91,6 +93,7 @@ impl Runner {
         let resources = Resources {
             database,
             blobs: None,
+            events,
         };
         Ok(Self {
             engine: engine.clone(),

@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::apart::{Speaker, Word};
 use super::pool::{Pool, Turnstile};
 use super::stats::{Counts, Stats};
 use super::{Answer, Call, Engine, Failure, Grants, Identity, LoadError, Loaded, Resources};
+use crate::capability::events as json;
 use crate::config;
 use crate::contract::inspected;
 use crate::telemetry::{self, Metrics};
@@ -197,6 +199,43 @@ impl Lease {
         }
     }
 
+    /// Hands over a frame that a client sent.
+    ///
+    /// # Errors
+    /// See [`Failure`]: the frame is lost, the connection is not.
+    pub async fn frame(
+        &self,
+        speaker: &Speaker,
+        subject: &str,
+        payload: &str,
+    ) -> Result<Said, Failure> {
+        let word = Word::Frame(speaker, subject, payload);
+        Ok(match self.tell(word).await? {
+            None => Said::Deaf,
+            Some(None) => Said::Nothing,
+            Some(Some(mut answer)) => match json::one_line(&mut answer) {
+                Ok(()) => Said::Answer(answer),
+                Err(_) => Said::Garbage,
+            },
+        })
+    }
+
+    /// Tells that the last connection of a subject is gone.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn closed(&self, subject: &str) -> Result<(), Failure> {
+        self.tell(Word::Closed(subject)).await.map(drop)
+    }
+
+    async fn tell(&self, word: Word<'_>) -> Result<Option<Option<String>>, Failure> {
+        tokio::select! {
+            biased;
+            outcome = self.version.pool.tell(word) => outcome,
+            () = self.version.cut.cancelled() => Err(Failure::Retired),
+        }
+    }
+
     /// Has the request handled. Dropping the future ends the guest where it stands.
     ///
     /// # Errors
@@ -221,6 +260,19 @@ impl Lease {
         version.stats.add(begun.elapsed(), failed);
         outcome
     }
+}
+
+/// What became of a frame.
+#[derive(Debug)]
+pub enum Said {
+    /// This is the answer, on one line.
+    Answer(String),
+    /// There is none.
+    Nothing,
+    /// There is one, which is no JSON.
+    Garbage,
+    /// The plugin takes no frames.
+    Deaf,
 }
 
 /// Why a version does not serve.

@@ -7,20 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::Request;
+use http_body_util::{BodyExt, Either};
 use hyper::body::Incoming;
+use hyper::header::UPGRADE;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutStream;
-use tokio_util::either::Either;
+use tokio_util::either::Either as Stream;
 
-use super::Handler;
+use super::lasting::Held;
+use super::takeover::{self, Answer, Handover};
 use super::tls::Tls;
 use super::watched::Watched;
+use super::{Body, Handler, Lasting, Place};
 use crate::config;
 use crate::lifecycle::Shutdown;
 
@@ -32,13 +36,14 @@ pub(super) async fn serve<H: Handler>(
     handler: Arc<H>,
     limits: &config::Server,
     shutdown: Shutdown,
+    place: Place,
 ) {
     let mut stream = TimeoutStream::new(stream);
     // A peer that stops reading must not hold an answer for ever.
     stream.set_write_timeout(Some(limits.body_timeout));
     let stream = Box::pin(stream);
     let stream = match tls {
-        None => Either::Left(stream),
+        None => Stream::Left(stream),
         Some(tls) => {
             let accepted = tokio::select! {
                 accepted = tls.accept(stream) => accepted,
@@ -46,7 +51,7 @@ pub(super) async fn serve<H: Handler>(
                 () = shutdown.soft() => return,
             };
             match accepted {
-                Ok(stream) => Either::Right(stream),
+                Ok(stream) => Stream::Right(stream),
                 Err(error) => {
                     tracing::debug!(%peer, %error, "handshake failed");
                     return;
@@ -57,49 +62,100 @@ pub(super) async fn serve<H: Handler>(
 
     let activity = Arc::new(Activity::new());
     let counted = Arc::clone(&activity);
-    let stream = Watched {
-        stream,
-        activity: Arc::clone(&activity),
-    };
-    let service = service_fn(move |request: Request<Incoming>| {
-        let handler = Arc::clone(&handler);
+    let handover = Handover::new();
+    let stream = Watched::new(stream, Arc::clone(&activity), Arc::clone(&handover));
+    let (asking, taken) = (Arc::clone(&handover), place.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if request.headers().contains_key(UPGRADE) {
+            request.extensions_mut().insert(taken.clone());
+        }
+        let (handler, handover) = (Arc::clone(&handler), Arc::clone(&asking));
         let busy = counted.begin();
         async move {
+            let is_alone = request.version() == Version::HTTP_11;
             let response = handler.handle(request, peer).await;
-            drop(busy);
-            Ok::<_, Infallible>(response)
+            match settle(response, busy, is_alone) {
+                Settled::Here(response) => Ok::<_, Infallible>(response),
+                // The connection is dropped with this.
+                Settled::Elsewhere(answer) => {
+                    handover.ask(*answer);
+                    std::future::pending().await
+                }
+            }
         }
     });
 
     let builder = builder(limits, shutdown.clone());
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut ending = false;
-    loop {
-        tokio::select! {
-            result = connection.as_mut() => {
-                if let Err(error) = result {
-                    tracing::debug!(%peer, %error, "connection ended");
-                }
-                return;
-            }
-            // The hard end comes after the soft one.
-            () = shutdown.hard(), if ending => return,
-            () = shutdown.soft(), if !ending => {
-                ending = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            // One timer for all that may be slow between requests: a peer that never
-            // sends a byte, half a preface, half a head, an HTTP/2 connection without
-            // streams. hyper's own for the head would be set anew for each request.
-            () = activity.idle(limits.header_timeout) => {
-                if ending {
+    // Dropped before the stream is asked for.
+    {
+        let mut connection =
+            pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(%peer, %error, "connection ended");
+                    }
                     return;
                 }
-                ending = true;
-                activity.touch();
-                connection.as_mut().graceful_shutdown();
+                () = handover.asked() => break,
+                // The hard end comes after the soft one.
+                () = shutdown.hard(), if ending => return,
+                () = shutdown.soft(), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                // One timer for all that may be slow between requests: a peer that never
+                // sends a byte, half a preface, half a head, an HTTP/2 connection without
+                // streams. hyper's own for the head would be set anew for each request.
+                () = activity.idle(limits.header_timeout) => {
+                    if ending {
+                        return;
+                    }
+                    ending = true;
+                    activity.touch();
+                    connection.as_mut().graceful_shutdown();
+                }
             }
         }
+    }
+    let Some((answer, stream)) = handover.take() else {
+        return;
+    };
+    // A task of its own: this one has room for all that a connection may be.
+    let cut = shutdown.clone();
+    shutdown.spawn(async move {
+        tokio::select! {
+            sent = takeover::send(answer, stream) => if let Err(error) = sent {
+                tracing::debug!(%peer, %error, "connection ended");
+            },
+            () = cut.hard() => {}
+        }
+        drop(place);
+    });
+}
+
+/// Where an answer is sent from.
+enum Settled {
+    Here(Response<Body>),
+    Elsewhere(Box<Answer>),
+}
+
+/// The request is out of the handler's hands now. Of an answer that lasts, the connection is
+/// still in use; one that is alone on its connection takes it.
+fn settle(mut response: Response<Body>, busy: Busy, is_alone: bool) -> Settled {
+    if response.extensions_mut().remove::<Lasting>().is_none() {
+        return Settled::Here(response);
+    }
+    let (head, body) = response.into_parts();
+    match body {
+        Either::Right(body) if is_alone => Settled::Elsewhere(Box::new(Answer { head, body })),
+        Either::Right(body) => {
+            let held = Held { body, _held: busy }.boxed_unsync();
+            Settled::Here(Response::from_parts(head, Either::Right(held)))
+        }
+        whole => Settled::Here(Response::from_parts(head, whole)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sockets: who may connect, and how long a connection may do nothing.
 
 mod connection;
+mod lasting;
+mod takeover;
 pub mod tls;
 mod watched;
 
@@ -16,7 +18,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::tls::Tls;
 use crate::config;
@@ -25,6 +27,18 @@ use crate::telemetry::metrics::Connected;
 
 /// The body of an answer: all of it, or what comes piece by piece and may break off.
 pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
+
+/// Beside an answer: its connection is in use as long as the body is there, whether or not
+/// anything is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Lasting;
+
+/// What a connection is counted by. Beside a request that asks to take its connection over:
+/// whoever does so keeps it for as long.
+#[derive(Debug, Clone)]
+pub struct Place {
+    _held: Arc<(OwnedSemaphorePermit, Option<Connected>)>,
+}
 
 /// A body that is all there.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
@@ -83,11 +97,12 @@ pub async fn serve<H: Handler>(
         prepare(&stream);
         let (handler, limits) = (Arc::clone(&handler), limits.load_full());
         let (tls, ending) = (tls.clone(), shutdown.clone());
-        let counted = handler.connected();
+        let place = Place {
+            _held: Arc::new((place, handler.connected())),
+        };
         shutdown.spawn(async move {
             let tls = tls.as_deref();
-            connection::serve(stream, peer, tls, handler, &limits, ending).await;
-            drop((place, counted));
+            connection::serve(stream, peer, tls, handler, &limits, ending, place).await;
         });
     }
 }

@@ -106,6 +106,7 @@ async fn version(
         Resources {
             database,
             blobs: None,
+            events: None,
         },
         turnstile,
         &Metrics::unread(),

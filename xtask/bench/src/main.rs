@@ -6,6 +6,7 @@
 
 mod fiber;
 mod inside;
+mod live;
 mod load;
 mod native;
 mod operator;
@@ -58,6 +59,8 @@ enum Command {
     Scale(scale::Scale),
     /// Measures swaps alone, which are part of the whole as well.
     Swaps,
+    /// Measures live connections: idle ones, the fan-out of events, and those who come back.
+    Events(live::Events),
     /// Swaps versions under load, and proves that nothing is lost.
     SoakSwap(soak::Soak),
     /// hyper alone: the same bytes for every request.
@@ -87,6 +90,12 @@ fn main() -> Result<()> {
         Some(Command::Twin { listen, database }) => native::twin(*listen, database),
         Some(Command::Scale(it)) => args.with_bench(|bench| scale::measure(bench, it, save)),
         Some(Command::SoakSwap(it)) => args.with_bench(|bench| soak::run(bench, it, save)),
+        Some(Command::Events(it)) => args.with_bench(|bench| {
+            let mut report = report::Report::new();
+            live::measure(bench, it, &mut report)?;
+            report.print();
+            save(&report.json())
+        }),
         Some(Command::Swaps) => args.with_bench(|bench| {
             let mut report = report::Report::new();
             swaps::measure(bench, &mut report)?;

@@ -1,10 +1,11 @@
-//! The servers that tests and measurements need: databases, and one that speaks S3.
+//! The servers that tests and measurements need: databases, one that speaks S3, and NATS.
 //!
 //! A server that the environment names is used as it is. Any other is started here, on a
 //! free loopback port, with a password and data that live as long as this program.
 
 mod account;
 mod mariadb;
+mod nats;
 mod postgres;
 mod s3;
 mod server;
@@ -28,6 +29,9 @@ const MYSQL_URL: &str = "TEST_MYSQL_URL";
 /// `http://ACCESS:SECRET@HOST:PORT/BUCKET`.
 const S3_URL: &str = "TEST_S3_URL";
 
+/// Where the tests look for a NATS server.
+const NATS_URL: &str = "TEST_NATS_URL";
+
 /// The servers, ready; dropped, those that were started here are stopped.
 pub(crate) struct Services {
     urls: Vec<(&'static str, String)>,
@@ -40,6 +44,7 @@ impl Services {
         let mut services = Self::databases()?;
         let start = || s3::start(workspace);
         services.add(S3_URL, start)?;
+        services.add(NATS_URL, nats::start)?;
         Ok(services)
     }
 

@@ -5,8 +5,9 @@ use super::pool::{Lease, Pool};
 use super::rows::unpack;
 use super::statement::Author;
 use super::{Database, Pair, Pools, batch_on, execute_on, mysql, on, postgres, query_on, sqlite};
-use crate::capability::{audit, blob};
+use crate::capability::{audit, blob, events};
 use crate::config;
+use crate::contract::events::Event;
 use crate::contract::sql::{Dialect, Error, Kind, Rows, Value};
 
 /// An open transaction; dropped, it is rolled back.
@@ -20,6 +21,8 @@ pub struct Transaction {
     connection: Connection,
     failed: Option<Error>,
     record: Option<audit::Pending>,
+    /// What its commit adds to the plugin's event log.
+    published: Option<events::Pending>,
     /// Downloads that its commit ends: by which plugin, and with which tag.
     ended: Vec<(String, String)>,
     /// Its limits are those of the request that began it.
@@ -53,6 +56,7 @@ impl Transaction {
             connection: connection.map_err(|failure| failure.error)?,
             failed: None,
             record: None,
+            published: None,
             ended: Vec::new(),
             limits: limits.clone(),
             counted: None,
@@ -232,10 +236,60 @@ impl Transaction {
         Ok(())
     }
 
-    /// Writes the audit entries and commits.
+    /// Keeps an event, to be written with the commit and delivered after it.
     ///
-    /// The entries come last, so that the head of their chain is locked for as short as
-    /// can be.
+    /// # Errors
+    /// `invalid-statement` when the event breaks a limit.
+    pub fn publish(&mut self, log: &events::Events, event: Event) -> Result<(), Error> {
+        self.add_to(log, |pending| pending.publish(event))
+    }
+
+    /// Lets the connections of a subject receive a topic, from the commit on.
+    ///
+    /// # Errors
+    /// `invalid-statement` when a text breaks a limit.
+    pub fn admit(
+        &mut self,
+        log: &events::Events,
+        topic: String,
+        subject: String,
+    ) -> Result<(), Error> {
+        self.add_to(log, |pending| pending.admit(topic, subject))
+    }
+
+    /// Has a subject's connections, or all, receive a topic no longer, from the commit on.
+    ///
+    /// # Errors
+    /// `invalid-statement` when a text breaks a limit.
+    pub fn revoke(
+        &mut self,
+        log: &events::Events,
+        topic: String,
+        subject: Option<String>,
+    ) -> Result<(), Error> {
+        self.add_to(log, |pending| pending.revoke(topic, subject))
+    }
+
+    fn add_to(
+        &mut self,
+        log: &events::Events,
+        add: impl FnOnce(&mut events::Pending) -> Result<(), String>,
+    ) -> Result<(), Error> {
+        self.still_good()?;
+        let pending = self
+            .published
+            .get_or_insert_with(|| events::Pending::new(log.clone()));
+        let outcome = add(pending)
+            .map_err(Error::InvalidStatement)
+            .map_err(Failure::clean);
+        self.note(outcome)
+    }
+
+    /// Writes the audit entries and the events, and commits.
+    ///
+    /// They come last, so that the head of their chain and the ends of their partitions are
+    /// locked for as short as can be; always in this order, so that nobody waits in a circle.
+    /// The events are handed to the dispatcher before this returns.
     ///
     /// # Errors
     /// See the contract. Nothing is written then; but after `unavailable` and `timeout`
@@ -245,10 +299,17 @@ impl Transaction {
         if let Some(pending) = self.record.take() {
             pending.write(&mut self).await?;
         }
+        let written = match self.published.take() {
+            Some(pending) => Some(pending.write(&mut self).await?),
+            None => None,
+        };
         let outcome = on!(&mut self.connection, Connection(lease) => {
             batch_on(lease, "COMMIT", &self.limits, false).await
         });
         outcome.map_err(|failure| failure.error)?;
+        if let Some(written) = written {
+            written.deliver();
+        }
         let (database, ended) = (self.database.clone(), std::mem::take(&mut self.ended));
         let limits = self.limits.clone();
         // The connection goes back before another one is asked for.

@@ -8,8 +8,9 @@ use wasmtime::component::{HasData, Resource, ResourceTable};
 
 use super::watch::Watch;
 use super::{Database, Transaction};
-use crate::capability::audit;
+use crate::capability::{audit, events};
 use crate::config;
+use crate::contract::events::Event;
 use crate::contract::sql::{Dialect, Error, Host, HostTransaction, Kind, Rows, Value};
 use crate::telemetry::metrics::Statement;
 
@@ -35,6 +36,8 @@ pub struct View<'a> {
     pub stamp: &'a audit::Stamp,
     /// The transactions that this request has open.
     pub open: &'a Open,
+    /// The plugin's event log.
+    pub events: Option<&'a events::Events>,
     /// Who is told of the calls.
     pub watch: Watch<'a>,
 }
@@ -89,6 +92,11 @@ impl Host for View<'_> {
     }
 }
 
+/// Where only the database is, nothing can be published.
+fn there(log: Option<&events::Events>) -> std::result::Result<&events::Events, Error> {
+    log.ok_or(Error::Unavailable)
+}
+
 impl HostTransaction for View<'_> {
     async fn begin(&mut self) -> Result<Result<Resource<Transaction>, Error>> {
         let Some(counted) = self.open.count(self.limits.transactions) else {
@@ -141,6 +149,35 @@ impl HostTransaction for View<'_> {
             return Ok(Err(Error::InvalidStatement(reason)));
         }
         Ok(self.table.get_mut(&this)?.audit(self.stamp, entry))
+    }
+
+    async fn publish(
+        &mut self,
+        this: Resource<Transaction>,
+        event: Event,
+    ) -> Result<Result<(), Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        Ok(there(self.events).and_then(|log| transaction.publish(log, event)))
+    }
+
+    async fn admit(
+        &mut self,
+        this: Resource<Transaction>,
+        topic: String,
+        subject: String,
+    ) -> Result<Result<(), Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        Ok(there(self.events).and_then(|log| transaction.admit(log, topic, subject)))
+    }
+
+    async fn revoke(
+        &mut self,
+        this: Resource<Transaction>,
+        topic: String,
+        subject: Option<String>,
+    ) -> Result<Result<(), Error>> {
+        let transaction = self.table.get_mut(&this)?;
+        Ok(there(self.events).and_then(|log| transaction.revoke(log, topic, subject)))
     }
 
     async fn link(
@@ -221,6 +258,7 @@ mod tests {
                 table: &mut self.table,
                 stamp: &self.stamp,
                 open: &self.open,
+                events: None,
                 watch: Watch {
                     measured: &self.measured,
                     trace: None,

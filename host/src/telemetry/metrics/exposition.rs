@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::process::{self, Process};
 use super::version::{METHODS, Route, STATUSES, Statement, Version};
-use super::{Counts, Pool, Traffic};
+use super::{Counts, Live, Pool, Traffic};
 
 use MetricType::{Counter, Gauge, Histogram, Info};
 
@@ -32,6 +32,8 @@ impl Collector for Counts {
         told.swaps(self)?;
         let traffic = self.traffic.read().clone();
         told.blobs(&traffic)?;
+        let live = self.live.read().clone();
+        told.live(&live)?;
         let databases = self.databases.read().clone();
         let pools: Vec<_> = databases
             .iter()
@@ -310,6 +312,81 @@ impl Exposition<'_, '_> {
             let mut family = self.family(name, Counter, help)?;
             for of in traffic {
                 family.count([("plugin", &of.plugin)], sum(of))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn live(&mut self, live: &[Arc<Live>]) -> Result<(), Error> {
+        type Of = fn(&Live) -> u64;
+        let help = "Live connections that are open";
+        let mut family = self.family("gateway_live_connections", Gauge, help)?;
+        for of in live {
+            family.with([("plugin", &*of.plugin)], &of.connections)?;
+        }
+        let help = "Live connections that the gateway ended, by why";
+        let mut family = self.family("gateway_live_closes", Counter, help)?;
+        for of in live {
+            for (reason, count) in of.closes.counts() {
+                family.count([("plugin", &of.plugin), ("reason", reason)], count)?;
+            }
+        }
+        let help = "Clients that came back with a place, by what they were told";
+        let mut family = self.family("gateway_live_replays", Counter, help)?;
+        for of in live {
+            for (outcome, count) in of.replays.counts() {
+                family.count([("plugin", &of.plugin), ("outcome", outcome)], count)?;
+            }
+        }
+        let sums: [(&'static str, &'static str, Of); 5] = [
+            (
+                "gateway_events_published",
+                "Rows of the event log that were committed here",
+                |of| of.published.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_events_dispatched",
+                "Rows of the event log that were handed out here",
+                |of| of.dispatched.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_events_delivered",
+                "Events that were put into the queue of a connection",
+                |of| of.delivered.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_events_fetched",
+                "Rows of the event log that no notice brought and a look found",
+                |of| of.fetched.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_events_removed",
+                "Rows of the event log that were removed for their age or number",
+                |of| of.removed.load(Ordering::Relaxed),
+            ),
+        ];
+        for (name, help, sum) in sums {
+            let mut family = self.family(name, Counter, help)?;
+            for of in live {
+                family.count([("plugin", &of.plugin)], sum(of))?;
+            }
+        }
+        let gauges: [(&'static str, &'static str, Of); 2] = [
+            (
+                "gateway_events_lag",
+                "Rows of the event log that the last look at it found behind",
+                |of| of.lag.load(Ordering::Relaxed),
+            ),
+            (
+                "gateway_events_bus_up",
+                "Whether the other gateways can be heard over the bus",
+                |of| of.is_bus_up.load(Ordering::Relaxed).into(),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let mut family = self.family(name, Gauge, help)?;
+            for of in live {
+                family.with([("plugin", &*of.plugin)], &ConstGauge::new(value(of)))?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 mod exposition;
 mod histogram;
+mod live;
 mod process;
 mod swaps;
 mod tally;
@@ -23,6 +24,7 @@ use prometheus_client::registry::Registry;
 
 pub use histogram::Histogram;
 pub(crate) use histogram::WAITS;
+pub use live::Live;
 pub use swaps::Swaps;
 pub use traffic::Traffic;
 pub use version::Version;
@@ -75,6 +77,8 @@ struct Counts {
     databases: RwLock<Vec<(String, Arc<dyn Pools>)>>,
     /// One for each plugin.
     traffic: RwLock<Vec<Arc<Traffic>>>,
+    /// One for each plugin.
+    live: RwLock<Vec<Arc<Live>>>,
 }
 
 /// What tells how the connections to a database are used.
@@ -116,6 +120,7 @@ impl Metrics {
             host: Route::new(""),
             databases: RwLock::default(),
             traffic: RwLock::default(),
+            live: RwLock::default(),
         });
         process::started();
         let mut registry = Registry::default();
@@ -178,6 +183,18 @@ impl Metrics {
         }
         let new = Arc::new(Traffic::new(plugin));
         traffic.push(Arc::clone(&new));
+        new
+    }
+
+    /// What is measured of a plugin's event log; the same for the same plugin.
+    #[must_use]
+    pub fn live(&self, plugin: &str) -> Arc<Live> {
+        let mut live = self.0.counts.live.write();
+        if let Some(known) = live.iter().find(|known| known.plugin == plugin) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(Live::new(plugin));
+        live.push(Arc::clone(&new));
         new
     }
 

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod database;
+mod events;
 mod exchange;
 mod inspections;
 mod marks;
@@ -16,7 +17,7 @@ use std::sync::Once;
 mod contract {
     wit_bindgen::generate!({
         path: "../../../wit",
-        world: "inspecting-service",
+        world: "full-service",
         generate_all,
     });
 
@@ -100,6 +101,12 @@ fn route(request: Request) -> Response {
         "blob-inspect" => inspections::ask(&request),
         "blob-reports" => inspections::told(&request),
         "blob-form" => blobs::form(request),
+
+        // Events, and those who listen.
+        "events" => events::listen(&request),
+        "events-transact" => events::transact(&request),
+        "events-signal" => events::signal(&request),
+        "events-head" => events::head(),
 
         // Answers that HTTP does not know.
         "bad-status" => answer(42, "status 42"),
