@@ -1,0 +1,6 @@
+export interface paths {
+    [k: string]: any;
+}
+export interface components {
+    schemas: any;
+}

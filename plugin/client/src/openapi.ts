@@ -1,0 +1,2 @@
+export interface paths { [k: string]: any }
+export interface components { schemas: any }
