@@ -25,6 +25,8 @@ export declare class State {
     readonly channels: Map<string, any>;
     readonly blocked: Set<string>;
     readonly open: Map<string, Open>;
+    /** Up to which number the unread messages of a channel are counted already. */
+    readonly counted: Map<string, number>;
     /** Reads everything anew, and gives the cursor that the events go on from. */
     sync(api: Api, signal?: AbortSignal): Promise<string>;
     /** The channels, those with the newest message first. */

@@ -9,6 +9,8 @@ export class State {
     blocked = new Set();
     open = new Map();
     #reading = new Set();
+    /** Up to which number the unread messages of a channel are counted already. */
+    counted = new Map();
     /** Reads everything anew, and gives the cursor that the events go on from. */
     async sync(api, signal) {
         const channels = [];
@@ -31,6 +33,7 @@ export class State {
         for (const user of first.blocked)
             this.blocked.add(user);
         this.open.clear();
+        this.counted.clear();
         return first.cursor;
     }
     /** The channels, those with the newest message first. */
@@ -100,10 +103,13 @@ const of = (channel, message = null) => ({
 const HANDLERS = {
     "channel.joined": (state, entry) => {
         state.channels.set(entry.id, entry);
-        return of(entry.id);
+        // What one hears alone and what the channel hears are two streams: its first messages may
+        // have come before it.
+        return { ...of(entry.id), entry: true };
     },
     "channel.left": (state, { channelId }) => {
         state.channels.delete(channelId);
+        state.counted.delete(channelId);
         state.open.delete(channelId);
         return of(channelId);
     },
@@ -150,13 +156,14 @@ const HANDLERS = {
     "recipient.created": favored,
     "recipient.updated": favored,
     "recipient.deleted": (state, told) => favored(state, { ...told, isFavorite: false }),
-    "read.updated": (state, { channelId, readSeq, deliveredSeq, unread, hasMoreUnread }) => {
+    "read.updated": (state, { channelId, readSeq, deliveredSeq, unread, hasMoreUnread, lastSeq }) => {
         const entry = state.channels.get(channelId);
         if (!entry)
             return NOTHING;
         if (entry.membership)
             Object.assign(entry.membership, { readSeq, deliveredSeq });
         Object.assign(entry, { unread, hasMoreUnread });
+        state.counted.set(channelId, lastSeq);
         return of(channelId);
     },
     "membership.updated": (state, { channelId, membership }) => {
@@ -192,7 +199,7 @@ function created(state, message) {
         entry.lastSeq = seq;
         entry.activeOn = message.createdOn;
         entry.lastMessage = message;
-        if (state.isUnread(message)) {
+        if (state.isUnread(message) && seq > (state.counted.get(entry.id) ?? 0)) {
             entry.hasMoreUnread ||= entry.unread >= MOST;
             entry.unread = Math.min(MOST, entry.unread + 1);
         }

@@ -36,6 +36,8 @@ export class State {
   readonly blocked = new Set<string>();
   readonly open = new Map<string, Open>();
   readonly #reading = new Set<LiveEvent[]>();
+  /** Up to which number the unread messages of a channel are counted already. */
+  readonly counted = new Map<string, number>();
 
   /** Reads everything anew, and gives the cursor that the events go on from. */
   async sync(api: Api, signal?: AbortSignal): Promise<string> {
@@ -57,6 +59,7 @@ export class State {
     this.blocked.clear();
     for (const user of first.blocked) this.blocked.add(user);
     this.open.clear();
+    this.counted.clear();
     return first.cursor;
   }
 
@@ -134,10 +137,13 @@ const of = (channel: string, message: string | null = null): Change => ({
 const HANDLERS: Handlers = {
   "channel.joined": (state, entry) => {
     state.channels.set(entry.id, entry);
-    return of(entry.id);
+    // What one hears alone and what the channel hears are two streams: its first messages may
+    // have come before it.
+    return { ...of(entry.id), entry: true };
   },
   "channel.left": (state, { channelId }) => {
     state.channels.delete(channelId);
+    state.counted.delete(channelId);
     state.open.delete(channelId);
     return of(channelId);
   },
@@ -184,11 +190,12 @@ const HANDLERS: Handlers = {
   "recipient.created": favored,
   "recipient.updated": favored,
   "recipient.deleted": (state, told) => favored(state, { ...told, isFavorite: false }),
-  "read.updated": (state, { channelId, readSeq, deliveredSeq, unread, hasMoreUnread }) => {
+  "read.updated": (state, { channelId, readSeq, deliveredSeq, unread, hasMoreUnread, lastSeq }) => {
     const entry = state.channels.get(channelId);
     if (!entry) return NOTHING;
     if (entry.membership) Object.assign(entry.membership, { readSeq, deliveredSeq });
     Object.assign(entry, { unread, hasMoreUnread });
+    state.counted.set(channelId, lastSeq);
     return of(channelId);
   },
   "membership.updated": (state, { channelId, membership }) => {
@@ -223,7 +230,7 @@ function created(state: State, message: Message): Change {
     entry.lastSeq = seq;
     entry.activeOn = message.createdOn;
     entry.lastMessage = message;
-    if (state.isUnread(message)) {
+    if (state.isUnread(message) && seq > (state.counted.get(entry.id) ?? 0)) {
       entry.hasMoreUnread ||= entry.unread >= MOST;
       entry.unread = Math.min(MOST, entry.unread + 1);
     }

@@ -105,6 +105,15 @@ test("read cursors and members", async () => {
   assert.equal(it.open.get("c").members.size, 0);
 });
 
+test("a count that is ahead of the messages is not counted again", async () => {
+  const it = await state();
+  it.apply(told("read.updated", { channelId: "c", readSeq: 1, deliveredSeq: 1, unread: 1, hasMoreUnread: false, lastSeq: 2 }));
+  it.apply(told("message.created", message(2)));
+  assert.equal(it.channels.get("c").unread, 1);
+  it.apply(told("message.created", message(3)));
+  assert.equal(it.channels.get("c").unread, 2);
+});
+
 test("what was left out has to be read", async () => {
   const it = await state();
   const change = it.apply(told("message.created", { ...message(2), omitted: ["body"] }));

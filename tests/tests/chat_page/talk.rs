@@ -69,7 +69,7 @@ async fn two_users_talk() {
     ann.sees("#reply-text", "Reply to bob: Green or black?")
         .await;
     write(&mut ann, "Black").await;
-    bob.sees(".quote", "ann: ").await;
+    bob.sees(".quote", "bob: Green or black?").await;
     bob.sees(".meta", "1 reply").await;
 
     tool(&mut bob, "Black", "React").await;

@@ -80,6 +80,7 @@ export class Conversation {
             this.#items.clear();
             this.#list.replaceChildren();
             this.composer.open(id);
+            this.render();
         }
         byId("nothing").hidden = true;
         byId("open").hidden = false;
@@ -87,7 +88,7 @@ export class Conversation {
         this.#hasBefore = false;
         this.#isRead = false;
         this.#isAtEnd = true;
-        this.render();
+        this.#showHead();
         await this.read();
     }
     /** Shows none. */

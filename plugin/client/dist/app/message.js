@@ -33,7 +33,7 @@ function attachment(it, actions) {
         disabled: !isThere,
         onclick: () => actions.download(it.id, name),
         "aria-label": isThere ? `Download ${name}, ${size}` : `${name}: not available`,
-    }, make("span", { "aria-hidden": "true", textContent: "⭳" }), make("span", { className: "filename", textContent: name }), make("span", { className: "soft", textContent: isThere ? size : "not available" }));
+    }, make("span", { "aria-hidden": "true", textContent: "↓" }), make("span", { className: "filename", textContent: name }), make("span", { className: "soft", textContent: isThere ? size : "not available" }));
 }
 function reactions(message, actions) {
     if (message.reactions.length === 0)

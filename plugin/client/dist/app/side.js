@@ -14,11 +14,11 @@ export class Side {
     choose;
     #list = byId("channels");
     #known = new Map();
-    constructor(state, others, choose) {
+    constructor(state, others, choose, signal) {
         this.state = state;
         this.others = others;
         this.choose = choose;
-        this.#list.addEventListener("keydown", (event) => this.#key(event));
+        this.#list.addEventListener("keydown", (event) => this.#key(event), { signal });
     }
     show(chosen) {
         const channels = this.state.sorted();

@@ -78,6 +78,7 @@ export class Conversation {
       this.#items.clear();
       this.#list.replaceChildren();
       this.composer.open(id);
+      this.render();
     }
     byId("nothing").hidden = true;
     byId("open").hidden = false;
@@ -85,7 +86,7 @@ export class Conversation {
     this.#hasBefore = false;
     this.#isRead = false;
     this.#isAtEnd = true;
-    this.render();
+    this.#showHead();
     await this.read();
   }
 

@@ -61,7 +61,7 @@ class Chat {
     this.#conversation = new Conversation(
       this.#api, this.#state, this.#outbox, this.#others, () => this.#back(), this.#over.signal,
     );
-    this.#side = new Side(this.#state, this.#others, (id) => void this.#open(id));
+    this.#side = new Side(this.#state, this.#others, (id) => void this.#open(id), this.#over.signal);
     this.#live = new Live({
       api: this.#api,
       sync: (signal) => this.#sync(signal),

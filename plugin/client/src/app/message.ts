@@ -106,7 +106,7 @@ function attachment(it: Message["attachments"][number], actions: Actions): HTMLE
       onclick: () => actions.download(it.id, name),
       "aria-label": isThere ? `Download ${name}, ${size}` : `${name}: not available`,
     },
-    make("span", { "aria-hidden": "true", textContent: "⭳" }),
+    make("span", { "aria-hidden": "true", textContent: "↓" }),
     make("span", { className: "filename", textContent: name }),
     make("span", { className: "soft", textContent: isThere ? size : "not available" }),
   );

@@ -18,8 +18,9 @@ export class Side {
     readonly state: State,
     readonly others: Map<string, string>,
     readonly choose: (channel: string) => void,
+    signal: AbortSignal,
   ) {
-    this.#list.addEventListener("keydown", (event) => this.#key(event));
+    this.#list.addEventListener("keydown", (event) => this.#key(event), { signal });
   }
 
   show(chosen: string | null): void {
