@@ -5,7 +5,7 @@
 mod contract {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "live-service",
+        world: "full-service",
         generate_all,
         with: {
             "gateway:plugin/sql@0.1.0/kind": crate::ports::Kind,
@@ -33,7 +33,7 @@ mod contract {
 
 use std::sync::OnceLock;
 
-use contract::exports::gateway::plugin::{frames, handler, lifecycle, task};
+use contract::exports::gateway::plugin::{frames, handler, inspected, lifecycle, task};
 use contract::gateway::plugin::{
     audit, blob, body, events, http, identity, live, log, settings, source, sql,
 };
@@ -41,10 +41,10 @@ use contract::wasi::clocks::wall_clock;
 use contract::wasi::random::random;
 
 use crate::ports::{
-    Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Dialect, Download,
-    Entry, Error, Event, EventError, Events, Form, Identity, Incoming, Kind, Level, Log, Outcome,
-    Part, Random, Range, Recorded, Rows, Settings, Source, Stored, Storing, Subscribe, Transaction,
-    Value,
+    Actor, Audit, AuditError, BlobError, Blobs, BodyError, Clock, Database, Derived, Dialect,
+    Download, Entry, Error, Event, EventError, Events, Finding, Form, Identity, Incoming,
+    Inspection, Kind, Level, Log, Outcome, Part, Random, Range, Recorded, Report, Rows, Settings,
+    Source, Stored, Storing, Subscribe, Transaction, Value,
 };
 use crate::{api, import};
 
@@ -93,6 +93,10 @@ impl Transaction for sql::Transaction {
 
     fn unlink(&mut self, blob: &str) -> Result<(), Error> {
         sql::Transaction::unlink(self, blob)
+    }
+
+    fn inspect(&mut self, blob: &str, media_type: &str, tag: &str) -> Result<bool, Error> {
+        sql::Transaction::inspect(self, blob, media_type, tag)
     }
 
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
@@ -326,8 +330,7 @@ impl handler::Guest for Chat {
 
 impl frames::Guest for Chat {
     fn frame(subject: String, payload: String) -> Option<String> {
-        let limits = LIMITS.get_or_init(|| api::Limits::read(&Host));
-        api::frame(&Host, limits, &subject, &payload)
+        api::frame(&Host, &subject, &payload)
     }
 
     fn closed(subject: String) {
@@ -393,6 +396,40 @@ fn recorded(entry: audit::Recorded) -> Recorded {
         details: entry.details,
         ending: entry.ending,
         place: entry.place,
+    }
+}
+
+impl inspected::Guest for Chat {
+    fn inspected(tag: String, report: inspected::Report) -> Result<(), String> {
+        let inspections = report.inspections.into_iter();
+        let report = Report {
+            blob: report.blob,
+            inspections: inspections.map(inspection).collect(),
+        };
+        api::inspected(&Host, &tag, &report)
+    }
+}
+
+fn inspection(it: inspected::Inspection) -> Inspection {
+    let derived = it.derived.into_iter();
+    let facts = it.facts.into_iter();
+    Inspection {
+        inspector: it.inspector,
+        finding: match it.outcome {
+            inspected::Outcome::Clean => Finding::Clean,
+            inspected::Outcome::Suspicious(text) => Finding::Suspicious(text),
+            inspected::Outcome::Unknown(text) => Finding::Unknown(text),
+            inspected::Outcome::Failed(text) => Finding::Failed(text),
+        },
+        facts: facts.map(|fact| (fact.name, fact.value)).collect(),
+        derived: derived
+            .map(|it| Derived {
+                name: it.name,
+                media_type: it.media_type,
+                blob: it.blob,
+                size: it.size,
+            })
+            .collect(),
     }
 }
 

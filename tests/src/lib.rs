@@ -10,11 +10,13 @@
     reason = "the whole crate is test support: a failure here fails the test that asked"
 )]
 
+pub mod blobs;
 pub mod browser;
 pub mod command;
 pub mod database;
 pub mod live;
 pub mod nats;
+pub mod picture;
 pub mod process;
 pub mod proxy;
 pub mod s3;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, ensure};
 use gateway::auth::Verifier;
 use gateway::config::{Config, Environment, Flags};
+use gateway_tests::server::component;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -360,6 +361,47 @@ fn a_file_that_is_no_component_is_refused_with_65() -> Result<()> {
     let ran = gateway.run(&serve, &[])?;
     assert_eq!(ran.code, 65, "{}", ran.err);
     assert_eq!(ran.out, "");
+    Ok(())
+}
+
+#[test]
+fn an_inspector_is_known_as_one() -> Result<()> {
+    let gateway = Gateway::new()?;
+    let file = |name| component(name).display().to_string();
+    for (name, lines) in [
+        (
+            "pictures",
+            [
+                "kind      inspector, for inspector.NAME.file",
+                "  gateway:plugin/inspect@0.1.0",
+            ],
+        ),
+        (
+            "notes",
+            [
+                "kind      service, for plugin.NAME.file",
+                "  gateway:plugin/handler@0.1.0",
+            ],
+        ),
+    ] {
+        let ran = gateway.run(&["plugin", "inspect", &file(name)], &[])?;
+        assert_eq!(ran.code, 0, "{name}: {}", ran.err);
+        for line in lines.into_iter().chain(["It fits."]) {
+            assert!(ran.out.lines().any(|it| it == line), "{line}: {}", ran.out);
+        }
+        let migrates = ran.out.contains("migrations for");
+        assert_eq!(migrates, name == "notes", "{}", ran.out);
+    }
+    // It would be no plugin, whatever that one is granted.
+    let pictures = file("pictures");
+    let variable = [("GATEWAY_PLUGIN_X_FILE", pictures.as_str())];
+    let ran = gateway.run(&["plugin", "inspect", &pictures, "--as", "x"], &variable)?;
+    assert_eq!(ran.code, 64, "{}", ran.err);
+    assert!(
+        ran.err.contains("is an inspector, and no plugin"),
+        "{}",
+        ran.err
+    );
     Ok(())
 }
 

@@ -7,13 +7,16 @@
     reason = "a test fails by panicking"
 )]
 
-use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use gateway::config::Optimize;
+use gateway::plugin::{Engine, Inspector, Seen, Source, Unreadable};
 use gateway_tests::database::TestDatabase;
 use gateway_tests::on_every_database;
+use gateway_tests::picture::png;
 use gateway_tests::process::Process;
 use gateway_tests::server::{Server, answer, client, component};
 use reqwest::{Client, Method};
@@ -26,6 +29,7 @@ on_every_database!(
     a_failure_is_a_finding_and_costs_one_instance,
     a_report_that_is_refused_comes_again_until_it_is_given_up,
     another_start_goes_on_with_what_was_not_finished,
+    a_stop_changes_nothing_for_what_waits_for_its_next_try,
     what_a_killed_gateway_held_is_taken_over,
     two_gateways_share_the_work,
 );
@@ -251,6 +255,16 @@ async fn a_failure_is_a_finding_and_costs_one_instance(database: TestDatabase) {
         ("facts 29", json!(["failed", "invalid"])),
         ("long-fact 1024", json!(["clean", ""])),
         ("long-fact 1025", json!(["failed", "invalid"])),
+        ("fact-name 64", json!(["clean", ""])),
+        ("fact-name 65", json!(["failed", "invalid"])),
+        ("fact-name 0", json!(["failed", "invalid"])),
+        ("derived-name 64", json!(["clean", ""])),
+        ("derived-name 65", json!(["failed", "invalid"])),
+        ("derived-type 128", json!(["clean", ""])),
+        ("derived-type 129", json!(["failed", "invalid"])),
+        // Cut between two characters of two bytes each.
+        ("accuse 151", json!(["suspicious", "\u{e9}".repeat(150)])),
+        ("mutter 151", json!(["unknown", "\u{e9}".repeat(150)])),
         ("derive 2000", json!(["clean", ""])),
         ("derive 2001", json!(["failed", "invalid"])),
         ("derive 4000000", json!(["failed", "trap"])),
@@ -271,7 +285,12 @@ async fn a_failure_is_a_finding_and_costs_one_instance(database: TestDatabase) {
     assert_eq!(outcomes[0]["by"], "pictures");
     assert_eq!(outcomes[0]["outcome"][0], "unknown");
     assert_eq!(outcomes[1]["outcome"], json!(["failed", "trap"]));
-    assert_eq!(metric(&server, &outcome("scanner", "failed")).await, 9);
+    assert_eq!(metric(&server, &outcome("scanner", "failed")).await, 13);
+    // However much an inspector asks for, it gets a piece.
+    let mut long = b"at-once ".to_vec();
+    long.resize(3 << 20, b'.');
+    let found = asked.found("at-once", "text/plain", long).await;
+    assert_eq!(found["facts"]["at-once"], (1 << 20).to_string());
     server.stop().await;
 }
 
@@ -336,6 +355,46 @@ async fn another_start_goes_on_with_what_was_not_finished(database: TestDatabase
     assert_eq!(metric(&server, &outcome("scanner", "failed")).await, 3);
     assert_eq!(metric(&server, &outcome("", "given_up")).await, 3);
     server.stop().await;
+}
+
+/// A stop lets others have what this gateway works on, and only that: what has had its try
+/// keeps count of it, and its pause.
+async fn a_stop_changes_nothing_for_what_waits_for_its_next_try(database: TestDatabase) {
+    let files = [scanner()];
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("blobs");
+    let store = here.display().to_string();
+    let store = ("GATEWAY_BLOB_STORE", store.as_str());
+    let lease = ("GATEWAY_INSPECTION_LEASE", "1h");
+    let pause = ("GATEWAY_INSPECTION_BACKOFF", "1h");
+    let again = database.again();
+    let server = misfit(database, &env(&files, &[LONG, store, lease, pause])).await;
+    let asked = Asked::of(&server);
+    // One that can't be read, and one that is worked on when the stop comes.
+    let id = asked.put("content").await;
+    let away = folder.path().join("away");
+    std::fs::rename(&here, &away).unwrap();
+    let path = format!("/blob-inspect?id={id}&tag=waits");
+    assert_eq!(asked.get(&path).await, (200, json!(true)));
+    let waits = "gateway_inspections WHERE tag = 'waits' AND tries = 1 AND worker IS NULL";
+    until(&again, waits, 1).await;
+    let _made_anew = std::fs::remove_dir_all(&here);
+    std::fs::rename(&away, &here).unwrap();
+    asked.inspect("runs", "a/b", "spin").await;
+    let runs = "gateway_inspections WHERE tag = 'runs' AND tries";
+    until(&again, &format!("{runs} = 1 AND worker IS NOT NULL"), 1).await;
+    let text = again.pick("TEXT", "TEXT", "CHAR");
+    let due = format!("SELECT CAST(due_at AS {text}) FROM gateway_inspections WHERE tag = 'waits'");
+    let before = again.texts(&due).await;
+    let (running, _kept, _data) = server.running();
+    running.stop().await;
+
+    assert_eq!(
+        again.count(&format!("{runs} = 0 AND worker IS NULL")).await,
+        1
+    );
+    assert_eq!(again.count(waits).await, 1);
+    assert_eq!(again.texts(&due).await, before);
 }
 
 async fn what_a_killed_gateway_held_is_taken_over(database: TestDatabase) {
@@ -420,31 +479,6 @@ async fn what_cannot_be_read_is_tried_again() {
     server.stop().await;
 }
 
-/// A grey PNG of one value, however large.
-fn png(width: u32, height: u32) -> Vec<u8> {
-    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    let mut chunk = |name: &[u8; 4], data: &[u8]| {
-        file.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
-        let mut crc = Crc::new();
-        crc.update(name);
-        crc.update(data);
-        file.extend(name);
-        file.extend(data);
-        file.extend(crc.sum().to_be_bytes());
-    };
-    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    header.extend([8, 0, 0, 0, 0]);
-    chunk(b"IHDR", &header);
-    let mut pixels = ZlibEncoder::new(Vec::new(), Compression::best());
-    let row = vec![0; 1 + width as usize];
-    for _ in 0..height {
-        pixels.write_all(&row).unwrap();
-    }
-    chunk(b"IDAT", &pixels.finish().unwrap());
-    chunk(b"IEND", &[]);
-    file
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_are_measured_and_made_small_and_bad_ones_are_none() {
     let files = [pictures()];
@@ -494,6 +528,45 @@ async fn pictures_are_measured_and_made_small_and_bad_ones_are_none() {
         assert_eq!(found["derived"], json!([]), "{tag}");
     }
     server.stop().await;
+}
+
+/// A store that never answers.
+struct Silent;
+
+impl Source for Silent {
+    fn size(&self) -> u64 {
+        1
+    }
+
+    fn read(&self, _offset: u64, _length: u64) -> BoxFuture<'_, Result<Bytes, Unreadable>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Waiting takes no time of the processor, and ends all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_is_stopped() {
+    let files = [scanner()];
+    let limit = ("GATEWAY_INSPECTOR_SCANNER_LIMITS_WALL_TIME", "200ms");
+    let cpu = ("GATEWAY_INSPECTOR_SCANNER_LIMITS_CPU_TIME", "200ms");
+    let (database, data) = (TestDatabase::sqlite().await, tempfile::tempdir().unwrap());
+    let env = env(&files, &[limit, cpu]);
+    let config = gateway_tests::server::config(&database, &data, &[("misfit", "/")], &env);
+    let engine = Engine::with_inspectors(
+        config.plugins.values(),
+        config.inspectors.values(),
+        &config.inspection,
+        Optimize::Speed,
+        &data.path().join("cache"),
+    );
+    let engine = engine.unwrap();
+    let inspector = Inspector::load(&engine, "scanner", &config.inspectors["scanner"]).unwrap();
+    let looked = inspector.look("job", "a/b", Arc::new(Silent));
+    let seen = tokio::time::timeout(Duration::from_secs(60), looked).await;
+    match seen.unwrap().unwrap() {
+        Seen::Failed(failure) => assert_eq!(failure.kind(), "deadline"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,7 +86,7 @@ async fn the_file_and_the_unit_go_together() {
 async fn the_image_and_the_composition_go_together() {
     let image = settings(&text("Dockerfile"), "=");
     let composition = settings(&text("compose.yaml"), ": ");
-    assert_eq!((image.len(), composition.len()), (3, 7), "{composition:?}");
+    assert_eq!((image.len(), composition.len()), (5, 7), "{composition:?}");
     let said = check(None, [image, composition].concat()).await;
     for part in [
         "postgres://gateway:",

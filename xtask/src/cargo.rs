@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::plugin::Profile;
 use crate::process;
 
 /// What `cargo run` tells the program that it starts. A cargo below it would take some
@@ -90,11 +91,13 @@ impl Workspace {
     }
 
     /// The finished component of one guest package.
-    pub(crate) fn plugin(&self, name: &str) -> PathBuf {
-        self.target
-            .join("plugins")
-            .join(name)
-            .with_extension("wasm")
+    pub(crate) fn plugin(&self, profile: Profile, name: &str) -> PathBuf {
+        let plugins = self.target.join("plugins");
+        let folder = match profile {
+            Profile::Fast => plugins,
+            Profile::Soon => plugins.join("dev"),
+        };
+        folder.join(name).with_extension("wasm")
     }
 }
 

@@ -10,10 +10,11 @@ use anyhow::{Result, bail};
 use rustix::process::Signal;
 
 use crate::cargo::Workspace;
+use crate::plugin::{self, Profile};
 use crate::process::{Running, line};
 use crate::progress::{elapsed, heading};
 use crate::toolchain::Toolchain;
-use crate::{plugin, run};
+use crate::{gateway, run};
 
 /// How often the sources are looked at.
 const LOOK: Duration = Duration::from_millis(150);
@@ -29,8 +30,10 @@ const SOURCES: &[&str] = &["plugin/src", "plugin/Cargo.toml", "migrations/chat",
 pub(crate) fn serve(workspace: Workspace, toolchain: Toolchain, extra: &[String]) -> Result<()> {
     // From the first build on: what is saved while the gateway starts is not lost.
     let seen = newest(&workspace);
+    plugin::build(&workspace, &toolchain, Profile::Soon, "chat")?;
+    gateway::build(&workspace, &["gateway"])?;
     let (background, words) = (workspace.clone(), extra.to_vec());
-    run::serve(&workspace, extra, &SOONER, move |admin| {
+    run::serve(&workspace, Profile::Soon, extra, &SOONER, move |admin| {
         let admin = admin.to_owned();
         thread::spawn(move || {
             let deployer = deploy(&background, &words, &admin);
@@ -65,7 +68,7 @@ fn follow(
         thread::sleep(LOOK);
         seen = newest(workspace);
         let begun = Instant::now();
-        match plugin::build(workspace, toolchain, "chat") {
+        match plugin::build(workspace, toolchain, Profile::Soon, "chat") {
             Ok(()) => eprintln!("compiled in {}", elapsed(begun)),
             Err(error) => eprintln!("what served goes on: {error:#}"),
         }
@@ -75,9 +78,9 @@ fn follow(
 /// The command that deploys the component with each change of it, to the gateway that
 /// serves with the words of `extra` and has its operator's listener at `admin`.
 fn deploy(workspace: &Workspace, extra: &[String], admin: &str) -> Result<Command> {
-    let mut command = crate::gateway::command(workspace, &["plugin", "deploy"])?;
+    let mut command = gateway::command(workspace, &["plugin", "deploy"])?;
     command
-        .arg(workspace.plugin("chat"))
+        .arg(workspace.plugin(Profile::Soon, "chat"))
         .args(["--watch", "--plugin", "chat", "--admin", admin, "--data"]);
     match run::given(extra, "--data") {
         Some(data) => command.arg(data),

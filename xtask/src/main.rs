@@ -25,6 +25,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::cargo::Workspace;
+use crate::plugin::Profile;
 use crate::services::Services;
 use crate::toolchain::{Choice, Toolchain};
 
@@ -116,18 +117,23 @@ fn command(arguments: Arguments) -> Result<()> {
     let workspace = Workspace::load()?;
     let plugin = |name: &str| {
         let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
-        plugin::build(&workspace, &toolchain, name)
+        plugin::build(&workspace, &toolchain, Profile::Fast, name)
     };
     match arguments.command {
         Cmd::Run { extra } => {
             plugin("chat")?;
+            plugin("pictures")?;
             gateway::build(&workspace, &["gateway"])?;
-            run::serve(&workspace, &extra, &[], |_| {})
+            let pictures = workspace.plugin(Profile::Fast, "pictures");
+            let pictures = pictures.display().to_string();
+            let env = [
+                ("GATEWAY_INSPECTOR_PICTURES_FILE", pictures.as_str()),
+                ("GATEWAY_INSPECTOR_PICTURES_TYPES", "image/*"),
+            ];
+            run::serve(&workspace, Profile::Fast, &extra, &env, |_| {})
         }
         Cmd::Dev { extra } => {
             let toolchain = Toolchain::find(&workspace, arguments.toolchain)?;
-            plugin::build(&workspace, &toolchain, "chat")?;
-            gateway::build(&workspace, &["gateway"])?;
             dev::serve(workspace, toolchain, &extra)
         }
         Cmd::Test { only } => test::run(&workspace, arguments.toolchain, only.as_deref()),

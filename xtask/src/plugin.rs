@@ -21,18 +21,39 @@ use crate::process::{self, Running};
 use crate::progress::{elapsed, heading, note};
 use crate::toolchain::{TARGET, Toolchain};
 
-/// The profile of the root `Cargo.toml` that guests are compiled with.
-const PROFILE: &str = "guest";
+/// How guests are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// For those who are served.
+    Fast,
+    /// For whoever waits for the compiler.
+    Soon,
+}
 
-/// Builds the package `name` to `target/plugins/NAME.wasm`. The file is replaced in one
-/// step, and left alone when nothing changed.
-pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, name: &str) -> Result<()> {
+impl Profile {
+    /// What the root `Cargo.toml` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "guest",
+            Self::Soon => "guest-dev",
+        }
+    }
+}
+
+/// Builds the package `name` to [`Workspace::plugin`]. The file is replaced in one step,
+/// and left alone when nothing changed.
+pub(crate) fn build(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    profile: Profile,
+    name: &str,
+) -> Result<()> {
     let started = Instant::now();
     heading(&format!("building the component `{name}`"));
-    let module = compile(workspace, toolchain, name)?;
+    let module = compile(workspace, toolchain, profile, name)?;
     let version = text(workspace.package(name)?, "version");
     let component = encode(&module, name, version)?;
-    let path = workspace.plugin(name);
+    let path = workspace.plugin(profile, name);
     let state = if fs::read(&path).is_ok_and(|old| old == component) {
         "unchanged"
     } else {
@@ -51,13 +72,18 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain, name: &str) ->
 
 /// Compiles to a core module, in a build folder of its own: the flags differ from those
 /// of the host, and the two would compile each other's dependencies anew.
-fn compile(workspace: &Workspace, toolchain: &Toolchain, name: &str) -> Result<Vec<u8>> {
+fn compile(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    profile: Profile,
+    name: &str,
+) -> Result<Vec<u8>> {
     let folder = workspace.target.join("guest");
     let mut command = toolchain.build(workspace, name);
     command
         .args([
             "--profile",
-            PROFILE,
+            profile.name(),
             "--message-format",
             "json-render-diagnostics",
         ])

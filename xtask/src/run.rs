@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::cargo::Workspace;
+use crate::plugin::Profile;
 use crate::process::{self, Running};
 use crate::progress::heading;
 
@@ -21,12 +22,13 @@ const ADMIN: &str = "admin on ";
 /// `ready` is called with the operator's address once it accepts connections.
 pub(crate) fn serve(
     workspace: &Workspace,
+    profile: Profile,
     extra: &[String],
     env: &[(&str, &str)],
     ready: impl FnOnce(&str),
 ) -> Result<()> {
     let data = workspace.data().display().to_string();
-    let plugin = format!("chat={}", workspace.plugin("chat").display());
+    let plugin = format!("chat={}", workspace.plugin(profile, "chat").display());
     let usual = [
         ("--listen", "127.0.0.1:3000"),
         ("--data", &data),

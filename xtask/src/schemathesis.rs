@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use crate::cargo::Workspace;
 use crate::gateway;
+use crate::plugin::Profile;
 use crate::process::{self, Running};
 use crate::progress::heading;
 use crate::python::Package;
@@ -83,6 +84,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .args(["run", &format!("{address}/openapi.json"), "--url", &address])
             .args(["--header", &format!("Authorization: Bearer {token}")])
             .args(["--checks", CHECKS, "--max-examples", EXAMPLES])
+            // A stream of events ends when its reader has had enough.
+            .args(["--exclude-path", "/events"])
             .args(["--seed", SEED, "--generation-database", "none"])
             .args(["--warnings", "off", "--request-timeout", "30"])
             .args(["--continue-on-failure", "--no-color"])
@@ -121,7 +124,10 @@ fn serve(workspace: &Workspace, home: &Path) -> Result<(Running, String)> {
         .arg("--data")
         .arg(home)
         .arg("--plugin")
-        .arg(format!("chat={}", workspace.plugin("chat").display()))
+        .arg(format!(
+            "chat={}",
+            workspace.plugin(Profile::Fast, "chat").display()
+        ))
         .env("GATEWAY_ADMIN_LISTEN", "127.0.0.1:0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::cargo::{Workspace, list, text};
+use crate::plugin::Profile;
 use crate::process::{self, Running};
 use crate::progress::{duration, heading};
 use crate::services::Services;
@@ -34,7 +35,7 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Choice, only: Option<&str>) 
         let toolchain = Toolchain::find(workspace, toolchain)?;
         GUESTS
             .iter()
-            .try_for_each(|guest| plugin::build(workspace, &toolchain, guest))
+            .try_for_each(|guest| plugin::build(workspace, &toolchain, Profile::Fast, guest))
     }) & steps.run("build", || gateway::build_with_tests(workspace));
     if only.is_none() {
         steps.run("clippy", || both(workspace, clippy));

@@ -16,7 +16,7 @@ use super::{Source, block_on, print};
 use crate::StartError;
 use crate::config;
 use crate::contract::sql::Dialect;
-use crate::plugin::{Engine, Inspection, inspect};
+use crate::plugin::{Engine, Inspection, Role, inspect};
 
 /// Write, build, deploy, swap and look at plugins, and run their long work.
 #[derive(Debug, Args)]
@@ -51,8 +51,8 @@ Example:
     long_about = "Print what a component is, what it needs, and whether it would be \
     hosted.\n\n\
     Name and version come from its metadata, the migrations from asking it, in an instance \
-    that can reach nothing. With --as, it is also held against what the configuration grants \
-    that plugin. Exit code 65 when `serve` would refuse it; each reason is \
+    that can reach nothing. A component that looks into content is told as an inspector. With \
+    --as, a service is also held against what the configuration grants that plugin. Exit code 65 when `serve` would refuse it; each reason is \
     printed."
 )]
 struct Inspect {
@@ -96,6 +96,15 @@ impl Inspect {
             .map_err(StartError::Engine)?;
         let mut inspection = block_on(async { Ok(inspect(&engine, &file).await?) })?;
         if let Some((name, grants)) = grants {
+            if inspection.role == Role::Inspector {
+                return Err(Failed {
+                    exit: Exit::Usage,
+                    message: format!(
+                        "--as {name}: {} is an inspector, and no plugin: it is granted nothing",
+                        file.display()
+                    ),
+                });
+            }
             let missing = grants.missing(&inspection.imports).into_iter();
             inspection.refused.extend(
                 missing.map(|it| format!("imports {it}, which plugin.{name}.grants does not have")),
@@ -138,6 +147,11 @@ impl Inspect {
 fn describe(inspection: &Inspection) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
+    let role = match inspection.role {
+        Role::Service => "service, for plugin.NAME.file",
+        Role::Inspector => "inspector, for inspector.NAME.file",
+    };
+    let _ = writeln!(text, "kind      {role}");
     let _ = writeln!(text, "name      {}", said(inspection.name.as_deref()));
     let _ = writeln!(text, "version   {}", said(inspection.version.as_deref()));
     let _ = writeln!(text, "size      {} bytes", inspection.size);

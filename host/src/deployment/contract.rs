@@ -40,12 +40,12 @@ impl Service {
         let deployment = self.deployment(&pointer.active).await?;
         let loaded = self.load(&deployment).await?;
         let migrations = self.migrations(&loaded).await?;
-        let mut report = Report::default();
+        let mut report = self.report(&deployment);
         check::migrations(&mut report, &self.database, self.name(), &migrations).await?;
         let found = Contracted {
             plugin: self.name().to_owned(),
             version: pointer.active,
-            migrations: report.migrations,
+            migrations: report.migrations.clone(),
             waits_for: Vec::new(),
             applied: false,
         };
@@ -53,7 +53,7 @@ impl Service {
             let reason = report.refused.join("; ");
             self.told(&found, Outcome::Denied, Some(&reason), actor)
                 .await;
-            return Err(ChangeError::Conflict(reason));
+            return Err(ChangeError::Refused(Box::new(report)));
         }
         if found.migrations.is_empty() {
             return Ok(found);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wasmtime::{
     Cache, CacheConfig, Config, Engine as Wasmtime, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig,
+    PoolingAllocationConfig, RegallocAlgorithm,
 };
 
 use crate::config::{Inspection, Inspector, Optimize, Plugin};
@@ -93,12 +93,15 @@ impl Engine {
         let mut cache_config = CacheConfig::new();
         cache_config.with_directory(cache);
 
+        // Most of what is left without optimizations is the allocation of registers.
+        let (level, registers) = match optimize {
+            Optimize::Speed => (OptLevel::Speed, RegallocAlgorithm::Backtracking),
+            Optimize::None => (OptLevel::None, RegallocAlgorithm::SinglePass),
+        };
         let mut config = Config::new();
         config
-            .cranelift_opt_level(match optimize {
-                Optimize::Speed => OptLevel::Speed,
-                Optimize::None => OptLevel::None,
-            })
+            .cranelift_opt_level(level)
+            .cranelift_regalloc_algorithm(registers)
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
             .async_stack_size(FIBER_STACK)

@@ -21,7 +21,7 @@ pub use apart::Speaker;
 pub use check::contract;
 pub use engine::Engine;
 pub use failure::Failure;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, Role, inspect};
 pub use inspector::{Inspector, Seen, Source, Unreadable};
 pub use instance::{Answer, Body, Call, Content};
 pub use load::{Facts, LoadError, Loaded};

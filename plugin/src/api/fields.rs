@@ -4,7 +4,6 @@
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::body;
 use super::error::Failure;
@@ -229,23 +228,6 @@ impl Fields {
             },
             _ => self.wrong(Violation::wrong_type(path, "string")),
         }
-    }
-
-    /// An id that we have minted.
-    pub(super) fn uuid(&mut self, name: &str) -> Option<Uuid> {
-        let path = pointer("", name);
-        match self.object.remove(name)? {
-            Value::String(text) => match Uuid::try_parse(&text) {
-                Ok(id) => Some(id),
-                Err(_) => self.wrong(Violation::wrong_format(path, "uuid")),
-            },
-            _ => self.wrong(Violation::wrong_type(path, "string")),
-        }
-    }
-
-    /// What is not read yet, for others to read.
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        self.object.remove(name)
     }
 }
 

@@ -76,6 +76,8 @@ pub(super) struct Attachments {
     /// Bytes of one.
     pub(super) bytes: i64,
     pub(super) types: Types,
+    /// Inspectors that must have called one clean before anybody gets it.
+    pub(super) clean_by: Vec<String>,
     pub(super) quotas: Quotas,
     /// Those that one user has announced and not sent.
     pub(super) pending: i64,
@@ -95,6 +97,7 @@ impl Default for Attachments {
         Self {
             bytes: 5 * GIB,
             types: Types::default(),
+            clean_by: Vec::new(),
             quotas: Quotas {
                 user: 50 * GIB,
                 tenant: 5 * TIB,
@@ -146,6 +149,7 @@ impl Attachments {
         Self {
             bytes: number("attachment-max-bytes", 1..=5 * TIB, usual.bytes),
             types: Types::new(&list("attachment-types"), &list("attachment-types-denied")),
+            clean_by: names(&list("attachment-clean-by")),
             quotas: Quotas {
                 user: number("attachment-quota-user", 1..=PIB, usual.quotas.user),
                 tenant: number("attachment-quota-tenant", 1..=PIB, usual.quotas.tenant),
@@ -160,6 +164,12 @@ impl Attachments {
             ),
         }
     }
+}
+
+/// The elements of a list that has commas or spaces between them.
+fn names(text: &str) -> Vec<String> {
+    let names = text.split([',', ' ']).filter(|it| !it.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 fn setting(ports: &impl Ports, name: &str, range: RangeInclusive<i64>) -> Option<i64> {

@@ -20,6 +20,7 @@ mod resource;
 mod route;
 mod smoke;
 
+pub use attachment::inspected;
 pub use http::{Answer, Body, Field, Request, Response, ResponseBody, Stream};
 pub use limits::Limits;
 pub use smoke::{Smoke, smoke};
@@ -37,8 +38,8 @@ pub fn handle<P: Ports>(
 }
 
 /// Takes a text that a client sent on its connection, and gives the answer to it alone.
-pub fn frame<P: Ports>(ports: &P, limits: &Limits, subject: &str, payload: &str) -> Option<String> {
-    conversation::frame(ports, limits, subject, payload)
+pub fn frame<P: Ports>(ports: &P, subject: &str, payload: &str) -> Option<String> {
+    conversation::frame(ports, subject, payload)
 }
 
 /// The last connection of a subject on this gateway has ended.

@@ -69,7 +69,7 @@ fn run<P: Ports>(
     if let Some([secret, _]) = matched(attachment::LINK, &request.path) {
         *route = Some(attachment::LINK);
         return match request.method.as_str() {
-            "GET" | "HEAD" => attachment::follow(ports, &request, secret),
+            "GET" | "HEAD" => attachment::follow(ports, limits, &request, secret),
             _ => Err(Failure::MethodNotAllowed(vec!["GET"])),
         };
     }

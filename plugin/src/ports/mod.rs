@@ -6,11 +6,13 @@
 
 mod blob;
 mod event;
+mod inspection;
 
 pub use blob::{
     BlobError, Blobs, BodyError, Download, Form, Incoming, Part, Range, Stored, Storing,
 };
 pub use event::{Event, EventError, Events, Subscribe};
+pub use inspection::{Derived, Finding, Inspection, Report};
 
 /// The three databases, which differ in a few words of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -346,6 +348,13 @@ pub trait Transaction {
     /// # Errors
     /// See [`Error`].
     fn unlink(&mut self, blob: &str) -> Result<(), Error>;
+
+    /// Has a blob looked into once this is committed; what is found comes as a [`Report`]
+    /// with the tag. False when there is no such blob.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn inspect(&mut self, blob: &str, media_type: &str, tag: &str) -> Result<bool, Error>;
 
     /// Ends the downloads that carry a tag, soon after the commit.
     ///

@@ -148,7 +148,8 @@ pub(super) fn attachments(
     all: &mut All,
 ) -> Result<(), Error> {
     let mut sql = Sql::new(
-        "SELECT f.message_id, f.id, f.name, f.size_bytes, f.sniffed_type, f.state, f.file_key ",
+        "SELECT f.message_id, f.id, f.name, f.size_bytes, f.sniffed_type, f.state, f.file_key, \
+         f.width, f.height, CASE WHEN f.thumbnail_id IS NULL THEN 0 ELSE 1 END ",
     );
     sql.bind(
         "FROM chat_files AS f WHERE f.tenant_id = ? AND f.deleted = FALSE AND f.message_id IN ",
@@ -164,6 +165,9 @@ pub(super) fn attachments(
         Kind::Text,
         Kind::Text,
         Kind::Text,
+        Kind::Integer,
+        Kind::Integer,
+        Kind::Integer,
     ];
     each(run, &sql, &kinds, all, |around, row| {
         around.attachments.push(json!({
@@ -173,6 +177,9 @@ pub(super) fn attachments(
             "type": word(row, 4),
             "state": word(row, 5),
             "fileKey": word(row, 6),
+            "width": number(row, 7),
+            "height": number(row, 8),
+            "thumbnail": number(row, 9) == Some(1),
         }));
         Some(())
     })

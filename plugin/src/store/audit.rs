@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::domain::attachment::{Announced, Arrived, State};
+use crate::domain::attachment::{Announced, Arrived, Findings, State};
 use crate::domain::draft::Changes;
 use crate::domain::model::{FILE, MESSAGE, Model};
+use crate::domain::violation::shortened;
 use crate::ports::{Entry, Outcome};
 
 fn allowed(model: &Model, verb: &str, id: String, details: Option<Value>) -> Entry {
@@ -67,6 +68,29 @@ pub(super) fn attachment_state(id: Uuid, to: State) -> Entry {
     };
     allowed(&FILE, verb, id.to_string(), None)
 }
+
+/// What was found in it, by whom; the gateway has no actor for it.
+pub(super) fn attachment_inspected(id: Uuid, tenant: &str, findings: &Findings) -> Entry {
+    let suspicion = findings.suspicion.as_ref();
+    let by = suspicion.map(|(by, _)| by.as_str());
+    let reason = suspicion.map(|(_, reason)| shortened(reason));
+    let silent: Vec<_> = findings.silent.iter().take(MOST_NAMED).collect();
+    let details = json!({
+        "tenant": tenant,
+        "cleanBy": findings.clean_by,
+        "silent": silent,
+        "suspiciousBy": by,
+        "reason": reason,
+    });
+    let verb = match by {
+        Some(_) => "quarantine",
+        None => "inspect",
+    };
+    allowed(&FILE, verb, id.to_string(), Some(details))
+}
+
+/// Inspectors that an entry names, so that it keeps within what an entry may hold.
+const MOST_NAMED: usize = 20;
 
 /// `expires` is in microseconds since 1970.
 pub(super) fn link_made(id: Uuid, link: Uuid, once: bool, expires: i64) -> Entry {

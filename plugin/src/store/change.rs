@@ -250,6 +250,9 @@ pub(crate) fn change_all(
         let ids = ids(transaction, model, &scoped)?;
         let entry =
             |count, named: Option<&[Uuid]>| audit::updated_many(model, count, named, changes);
+        if ids.is_empty() {
+            return Ok(Step::Abandon(BulkChanged::Done(0)));
+        }
         let few = named(&ids);
         revision::keep(transaction, model, changes, |sql| {
             scoped(sql);

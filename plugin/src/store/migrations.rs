@@ -30,13 +30,13 @@ macro_rules! migrations {
 pub fn migrations(dialect: Dialect) -> &'static [Migration] {
     match dialect {
         Dialect::Sqlite => {
-            migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations", 8 "search")
+            migrations!("sqlite": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "inspections", 7 "channels", 8 "conversations", 9 "search")
         }
         Dialect::Postgres => {
-            migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations", 8 "search")
+            migrations!("postgres": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "inspections", 7 "channels", 8 "conversations", 9 "search")
         }
         Dialect::Mysql => {
-            migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "channels", 7 "conversations", 8 "search")
+            migrations!("mysql": 1 "messages", 2 "related", 3 "idempotency", 4 "imports", 5 "attachments", 6 "inspections", 7 "channels", 8 "conversations", 9 "search")
         }
     }
 }

@@ -33,9 +33,9 @@ mod ticket;
 mod told;
 
 pub(crate) use attachment::{
-    Begun, Link, Readied, announce, attachment_tag, blob_scope, consume_link, expired,
-    find_attachment, find_link, hex, make_link, member_tag, message_tag, ready, recipient_tag,
-    set_quarantine, withdraw,
+    Begun, Link, Readied, Taken, announce, attachment_of, attachment_tag, blob_scope, consume_link,
+    expired, find_attachment, find_link, hex, make_link, member_tag, message_tag, ready,
+    recipient_tag, set_quarantine, take_findings, withdraw,
 };
 pub(crate) use block::{MAX_BLOCKS, block, blocks, unblock};
 pub(crate) use change::{BulkChanged, Changed, Guard, change, change_all, delete, delete_all};

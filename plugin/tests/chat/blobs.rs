@@ -26,6 +26,8 @@ pub(crate) struct Shelf {
     pub(crate) opened: RefCell<Vec<Opened>>,
     /// Tags whose downloads were ended by committed transactions.
     pub(crate) ended: RefCell<Vec<String>>,
+    /// Inspections that committed transactions asked for: blob, media type and tag.
+    pub(crate) asked: RefCell<Vec<(String, String, String)>>,
     /// What the next call fails with.
     pub(crate) fault: RefCell<Option<BlobError>>,
     /// SQL that comes in between, after the next download is on record.
@@ -48,6 +50,7 @@ impl Shelf {
             made: Cell::new(0),
             opened: RefCell::default(),
             ended: RefCell::default(),
+            asked: RefCell::default(),
             fault: RefCell::default(),
             interruption: Cell::default(),
         }

@@ -184,7 +184,7 @@ fn every_answer_about_attachments_is_documented() {
     ];
     let (one, content) = ("/attachments/{id}", "/attachments/{id}/content");
     let (uploads, upload) = ("/attachments/uploads", "/attachments/uploads/{id}");
-    let asks: [Ask<'_>; 24] = [
+    let asks: [Ask<'_>; 25] = [
         ("POST", "/attachments", &json, bytes("{}"), 422),
         ("POST", "/attachments", &json, bytes(announced), 201),
         ("GET", content, &[], Body::Empty, 404),
@@ -199,6 +199,7 @@ fn every_answer_about_attachments_is_documented() {
         ("GET", content, &[("range", "bytes=1-")], Body::Empty, 416),
         ("GET", content, &[("if-none-match", "*")], Body::Empty, 304),
         ("GET", "/attach-files/{id}/content", &[], Body::Empty, 200),
+        ("GET", "/attachments/{id}/thumbnail", &[], Body::Empty, 404),
         ("POST", "/attachments/{id}/links", &json, bytes("{}"), 201),
         ("GET", "/links/{id}", &[], Body::Empty, 400),
         ("GET", "/attachments/{id}/downloads", &[], Body::Empty, 200),

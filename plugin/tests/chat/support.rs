@@ -7,8 +7,8 @@ use std::rc::Rc;
 use chat::api::{self, Body, Field, Limits, Request, ResponseBody};
 use chat::ports::{
     Actor, Audit, AuditError, BlobError, Blobs, Clock, Database, Dialect, Ending, Entry, Error,
-    Event, EventError, Events, Identity, Kind, Level, Log, Random, Range, Recorded, Rows, Settings,
-    Stored, Storing, Subscribe, Transaction, Value, ValueRef,
+    Event, EventError, Events, Identity, Kind, Level, Log, Random, Range, Recorded, Report, Rows,
+    Settings, Stored, Storing, Subscribe, Transaction, Value, ValueRef,
 };
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef as Column};
@@ -107,9 +107,7 @@ impl Service {
 
     /// What the service answers to a frame of a connection.
     pub(crate) fn frame(&self, subject: &str, payload: &str) -> Option<String> {
-        let ports = self.ports(None);
-        let limits = ports.world.limits.get_or_init(|| Limits::read(&ports));
-        api::frame(&ports, limits, subject, payload)
+        api::frame(&self.ports(None), subject, payload)
     }
 
     /// The last connection of a subject has ended.
@@ -123,6 +121,11 @@ impl Service {
             claims,
             actor: RefCell::default(),
         }
+    }
+
+    /// What inspectors found, as the host hands it over.
+    pub(crate) fn report(&self, tag: &str, report: &Report) -> Result<(), String> {
+        api::inspected(&self.ports(None), tag, report)
     }
 
     pub(crate) fn last_entry(&self) -> Entry {
@@ -365,6 +368,22 @@ impl World {
 
     fn note(&self, statement: &str, params: &[Value]) -> Result<(), Error> {
         assert_eq!(statement.matches('?').count(), params.len(), "{statement}");
+        if let Some(path) = std::env::var_os("CHAT_STATEMENTS") {
+            use std::io::Write;
+            let mut file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap();
+            let kinds: Vec<_> = params
+                .iter()
+                .map(|it| format!("{it:?}").split('(').next().unwrap().to_owned())
+                .collect();
+            file.write_all(
+                format!("{}\t{}\n", statement.replace('\n', " "), kinds.join(",")).as_bytes(),
+            )
+            .unwrap();
+        }
         self.statements
             .borrow_mut()
             .push((statement.to_owned(), params.to_vec()));
@@ -410,6 +429,7 @@ impl Database for Ports {
             entries: Vec::new(),
             ended: Vec::new(),
             events: Vec::new(),
+            asked: Vec::new(),
             done: false,
         })
     }
@@ -420,6 +440,7 @@ struct Open {
     entries: Vec<Entry>,
     ended: Vec<String>,
     events: Vec<Heard>,
+    asked: Vec<(String, String, String)>,
     done: bool,
 }
 
@@ -468,6 +489,16 @@ impl Transaction for Open {
         Ok(())
     }
 
+    fn inspect(&mut self, blob: &str, media_type: &str, tag: &str) -> Result<bool, Error> {
+        assert!(
+            tag.len() <= 300 && media_type.len() <= 128,
+            "{media_type} {tag}"
+        );
+        let asked = (blob.to_owned(), media_type.to_owned(), tag.to_owned());
+        self.asked.push(asked);
+        Ok(Shelf::count(&self.world.connection, blob, 0))
+    }
+
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
         assert!((1..=300).contains(&tag.len()), "{tag}");
         self.ended.push(tag.to_owned());
@@ -497,6 +528,8 @@ impl Transaction for Open {
         self.world.events.borrow_mut().append(&mut self.events);
         let ended = &self.world.shelf.ended;
         ended.borrow_mut().append(&mut self.ended);
+        let asked = &self.world.shelf.asked;
+        asked.borrow_mut().append(&mut self.asked);
         Ok(())
     }
 }

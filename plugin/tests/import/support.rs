@@ -223,6 +223,10 @@ impl Transaction for Open {
         panic!("an import has no blobs: {blob}");
     }
 
+    fn inspect(&mut self, blob: &str, _type: &str, _tag: &str) -> Result<bool, Error> {
+        panic!("an import has no blobs: {blob}");
+    }
+
     fn end_downloads(&mut self, tag: &str) -> Result<(), Error> {
         panic!("an import ends no download: {tag}");
     }

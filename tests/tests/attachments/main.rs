@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod ended;
+mod inspections;
 mod link;
 mod tus;
 mod upload;
@@ -25,13 +27,26 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR and what else there is to a p
 
 /// The chat, with settings of its own.
 async fn chat(database: TestDatabase, settings: &str) -> Server {
-    let env = [("GATEWAY_PLUGIN_CHAT_SETTINGS", settings)];
-    let env = if settings.is_empty() {
-        &[][..]
-    } else {
-        &env[..]
-    };
-    Server::start(database, &[("chat", "/")], env).await
+    chat_with(database, settings, &[]).await
+}
+
+/// The same, with more in its environment.
+async fn chat_with(database: TestDatabase, settings: &str, env: &[(&str, &str)]) -> Server {
+    let settings = [("GATEWAY_PLUGIN_CHAT_SETTINGS", settings)];
+    let settings = settings.into_iter().filter(|(_, it)| !it.is_empty());
+    let env: Vec<_> = env.iter().copied().chain(settings).collect();
+    Server::start(database, &[("chat", "/")], &env).await
+}
+
+/// Waits until there are so many rows.
+async fn until(database: &TestDatabase, rows: &str, wanted: u64) {
+    for _ in 0..1200 {
+        if database.count(rows).await == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("{rows}: {} and not {wanted}", database.count(rows).await);
 }
 
 /// A user with all permissions to do with files, and those that are named.

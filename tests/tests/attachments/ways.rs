@@ -127,11 +127,8 @@ async fn strangers_get_what_isnt_there(database: TestDatabase) {
     assert_eq!(bob.delete(&format!("/messages/{message}")).await.0, 204);
     check(&server, is("message deleted, its sender", &bob, false)).await;
     check(&server, is("message deleted, a member", &ann, false)).await;
-    let links = server
-        .database
-        .texts("SELECT 'x' FROM gateway_blobs WHERE links > 0")
-        .await;
-    assert_eq!(links.len(), 0);
+    // An inspection that still runs needs the bytes as well.
+    super::until(&server.database, "gateway_blobs WHERE links > 0", 0).await;
 
     for odd in ["x", "..%2F..%2Fetc%2Fpasswd", "%00", "%FF", "%2e%2e"] {
         let got = get(&bob, &format!("/attachments/{odd}/content"), &[]).await;

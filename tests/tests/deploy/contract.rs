@@ -10,10 +10,12 @@ use super::{activate, deploy, recorded, says, server, until};
 
 on_every_database!(
     what_takes_away_is_applied_once_no_gateway_uses_an_older_version,
-    a_gateway_that_is_gone_is_forgotten
+    a_gateway_that_is_gone_is_forgotten,
+    nothing_is_activated_while_another_gateway_takes_away,
+    migrations_that_were_altered_are_refused
 );
 
-async fn contract(server: &Server, dry_run: bool) -> (u16, Value) {
+pub(super) async fn contract(server: &Server, dry_run: bool) -> (u16, Value) {
     let request = server.operate(Method::POST, "/v1/plugins/misfit/contract");
     answer(request.body(json!({ "dry_run": dry_run }).to_string())).await
 }
@@ -88,6 +90,59 @@ async fn what_takes_away_is_applied_once_no_gateway_uses_an_older_version(databa
     first.stop().await;
 }
 
+/// As a gateway says it that is heard no more after that.
+async fn another_gateway_uses(server: &Server, version: &str) {
+    let id = server.database.pick("x'", "'", "x'");
+    let clock = server.database.pick(
+        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        "now()",
+        "UTC_TIMESTAMP(6)",
+    );
+    let row = format!(
+        "INSERT INTO gateway_gateways (gateway, plugin, version, seen_at) \
+         VALUES ({id}01890000000070008000000000000001', 'misfit', '{version}', {clock})"
+    );
+    server.database.raw(&row).await;
+}
+
+async fn nothing_is_activated_while_another_gateway_takes_away(database: TestDatabase) {
+    let quick = [
+        ("GATEWAY_DEPLOY_FOLLOW_INTERVAL", "50ms"),
+        ("GATEWAY_DEPLOY_GATEWAY_TIMEOUT", "2s"),
+    ];
+    let server = server(database, &quick).await;
+    deploy(&server, "2.0.0", &[]).await;
+    // What stands there while migrations are applied.
+    another_gateway_uses(&server, "").await;
+    let (status, body) = activate(&server, "2.0.0").await;
+    assert_eq!(status, 409, "{body}");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("applies migrations"), "{message}");
+    assert_eq!(says(&server).await, "one");
+    // It was killed meanwhile.
+    let begun = std::time::Instant::now();
+    while activate(&server, "2.0.0").await.0 != 200 {
+        assert!(begun.elapsed().as_secs() < 20);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(says(&server).await, "2");
+    server.stop().await;
+}
+
+async fn migrations_that_were_altered_are_refused(database: TestDatabase) {
+    let server = server(database, &[]).await;
+    swapped(&server).await;
+    let sql = "UPDATE gateway_migrations SET checksum = 'another' WHERE owner = 'misfit'";
+    server.database.raw(sql).await;
+    let (status, body) = contract(&server, false).await;
+    assert_eq!(status, 422, "{body}");
+    assert_eq!(body["error"]["report"]["version"], "2.0.0", "{body}");
+    assert!(has_note(&server).await);
+    let record = recorded(&server).await;
+    assert_eq!(record.last().unwrap(), "plugin.contract denied");
+    server.stop().await;
+}
+
 async fn a_gateway_that_is_gone_is_forgotten(database: TestDatabase) {
     let env = [
         ("GATEWAY_DEPLOY_FOLLOW_INTERVAL", "50ms"),
@@ -95,21 +150,7 @@ async fn a_gateway_that_is_gone_is_forgotten(database: TestDatabase) {
     ];
     let server = server(database, &env).await;
     swapped(&server).await;
-    let of = |gateway: &str, clock: [&str; 3]| {
-        let id = server.database.pick("x'", "'", "x'");
-        let clock = server.database.pick(clock[0], clock[1], clock[2]);
-        format!(
-            "INSERT INTO gateway_gateways (gateway, plugin, version, seen_at) \
-             VALUES ({id}{gateway}', 'misfit', '0.1.0', {clock})"
-        )
-    };
-    let now = [
-        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-        "now()",
-        "UTC_TIMESTAMP(6)",
-    ];
-    let row = of("01890000000070008000000000000001", now);
-    server.database.raw(&row).await;
+    another_gateway_uses(&server, "0.1.0").await;
     let (status, body) = contract(&server, false).await;
     assert_eq!(status, 409, "{body}");
     // It says nothing any more.

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
+use gateway_tests::blobs::content;
 use gateway_tests::database::TestDatabase;
 use gateway_tests::server::{Server, answer};
 use reqwest::{Body, Method, Response};
 use serde_json::json;
 
+use super::contract::contract;
 use super::{activate, deploy, says, server, until};
 
 /// More than sockets buffer.
 const LENGTH: usize = 32 << 20;
-
-fn content() -> Vec<u8> {
-    let words = (0_u32..).flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes());
-    words.take(LENGTH).collect()
-}
 
 async fn put(server: &Server, body: impl Into<Body>) -> String {
     let request = server.request(Method::POST, "/blob-put/100000000");
@@ -37,7 +34,7 @@ async fn begin(server: &Server, id: &str) -> (Response, Vec<u8>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_finishes_on_its_version_which_is_freed_then() {
     let server = server(TestDatabase::sqlite().await, &[]).await;
-    let wanted = content();
+    let wanted = content(LENGTH);
     let id = put(&server, wanted.clone()).await;
     deploy(&server, "2.0.0", &[]).await;
 
@@ -71,7 +68,7 @@ async fn a_download_finishes_on_its_version_which_is_freed_then() {
 async fn a_download_that_outlasts_the_drain_is_cut_counted_and_on_record() {
     let env = [("GATEWAY_DEPLOY_DRAIN_TIMEOUT", "200ms")];
     let server = server(TestDatabase::sqlite().await, &env).await;
-    let id = put(&server, content()).await;
+    let id = put(&server, content(LENGTH)).await;
     deploy(&server, "2.0.0", &[]).await;
     let (mut response, mut bytes) = begin(&server, &id).await;
     assert_eq!(activate(&server, "2.0.0").await.0, 200);
@@ -100,7 +97,7 @@ async fn a_download_that_outlasts_the_drain_is_cut_counted_and_on_record() {
 async fn a_slow_upload_finishes_on_its_version() {
     let server = server(TestDatabase::sqlite().await, &[]).await;
     deploy(&server, "2.0.0", &[]).await;
-    let wanted = content();
+    let wanted = content(LENGTH);
     let (sender, pieces) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
     let pieces = futures_util::stream::unfold(pieces, |mut pieces| async {
         Some((pieces.recv().await?, pieces))
@@ -129,5 +126,27 @@ async fn a_slow_upload_finishes_on_its_version() {
     let id = stored["id"].as_str().unwrap();
     let got = server.get(&format!("/blob-get?id={id}")).send().await;
     assert!(got.unwrap().bytes().await.unwrap() == wanted);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_still_finishes_is_waited_for_before_something_is_taken_away() {
+    let server = server(TestDatabase::sqlite().await, &[]).await;
+    let id = put(&server, content(LENGTH)).await;
+    deploy(&server, "2.0.0", &[("migration", "drop")]).await;
+    let (mut response, _) = begin(&server, &id).await;
+    assert_eq!(activate(&server, "2.0.0").await.0, 200);
+    let (status, body) = contract(&server, false).await;
+    assert_eq!(status, 409, "{body}");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("still uses version 0.1.0"), "{message}");
+
+    while response.chunk().await.unwrap().is_some() {}
+    until(&server, "it is drained", |state| {
+        state["draining"] == json!([])
+    })
+    .await;
+    let (status, body) = contract(&server, false).await;
+    assert_eq!((status, &body["applied"]), (200, &json!(true)), "{body}");
     server.stop().await;
 }

@@ -1,10 +1,11 @@
 //! `kill -9` while content comes, is linked and goes.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gateway::capability::audit::verify;
+use gateway_tests::blobs::files;
 use gateway_tests::database::TestDatabase;
 use gateway_tests::on_every_database;
 use gateway_tests::process::Process;
@@ -32,24 +33,6 @@ const STRICT: &[(&str, &str)] = &[
 
 async fn start(database: &TestDatabase, data: &Path, env: &[(&str, &str)]) -> Process {
     Process::serve_with("misfit", &database.config.url, data, env).await
-}
-
-/// What is below the folder of the blobs, unfinished files included.
-fn files(data: &Path) -> Vec<PathBuf> {
-    let mut folders = vec![data.join("blobs")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                true => folders.push(entry.path()),
-                false => files.push(entry.path()),
-            }
-        }
-    }
-    files
 }
 
 /// Waits until it holds.
@@ -85,11 +68,17 @@ async fn an_upload_that_is_killed_leaves_nothing(database: TestDatabase) {
     let head = "POST /blob-put/100000000 HTTP/1.1\r\nhost: test\r\ncontent-length: 8000000\r\n\r\n";
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&[7; 4_000_000]).await.unwrap();
-    until("it arrives", async || !files(data.path()).is_empty()).await;
+    until("it arrives", async || {
+        !files(&data.path().join("blobs")).is_empty()
+    })
+    .await;
     process.kill().await;
 
     let process = start(&database, data.path(), STRICT).await;
-    until("it is removed", async || files(data.path()).is_empty()).await;
+    until("it is removed", async || {
+        files(&data.path().join("blobs")).is_empty()
+    })
+    .await;
     for table in ["gateway_blobs", "gateway_blob_parts"] {
         until(table, async || database.count(table).await == 0).await;
     }
@@ -175,7 +164,11 @@ async fn a_link_that_is_killed_is_there_or_not(database: TestDatabase) {
         }
     }
     let left = database.count("gateway_blobs").await;
-    assert_eq!(files(data.path()).len() as u64, left, "orphans");
+    assert_eq!(
+        files(&data.path().join("blobs")).len() as u64,
+        left,
+        "orphans"
+    );
     process.kill().await;
     is_whole(&database).await;
 }

@@ -157,19 +157,25 @@ pub(crate) async fn complete(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Re
             bail!("the server closed the connection");
         }
     };
-    let text = std::str::from_utf8(buffer.get(..head).unwrap_or_default())?;
-    let status = text.get(9..12).context("no status line")?.parse()?;
-    let length: usize = text
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(Ok(0), |(_, value)| value.trim().parse())?;
+    let (status, length) = self::head(buffer.get(..head).unwrap_or_default())?;
     while buffer.len() < head + length {
         if stream.read_buf(buffer).await? == 0 {
             bail!("the server closed the connection");
         }
     }
     Ok(status)
+}
+
+/// The status and the length that the head of an answer tells.
+pub(crate) fn head(bytes: &[u8]) -> Result<(u16, usize)> {
+    let text = std::str::from_utf8(bytes)?;
+    let status = text.get(9..12).context("no status line")?.parse()?;
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(Ok(0), |(_, value)| value.trim().parse())?;
+    Ok((status, length))
 }
 
 pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
@@ -184,6 +190,15 @@ pub(crate) fn get(path: &str, token: Option<&str>) -> Vec<u8> {
         .map(|t| format!("authorization: Bearer {t}\r\n"))
         .unwrap_or_default();
     format!("GET {path} HTTP/1.1\r\nhost: bench\r\n{authorization}\r\n").into_bytes()
+}
+
+/// The head of a PUT of `length` bytes.
+pub(crate) fn put(path: &str, token: &str, length: usize) -> Vec<u8> {
+    format!(
+        "PUT {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
+         content-length: {length}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// The bytes of a POST of a JSON text.

@@ -4,6 +4,7 @@
 //! Every server runs on core 0, the load comes from core 1, and the two sides of a ratio
 //! take turns, so that what the machine does besides hits both.
 
+mod blobs;
 mod fiber;
 mod inside;
 mod live;
@@ -57,6 +58,8 @@ struct Args {
 enum Command {
     /// Compares a large table with a small one: latencies, memory, and query plans.
     Scale(scale::Scale),
+    /// Sends and fetches a large attachment, beside nginx with the same file.
+    Blobs(blobs::Blobs),
     /// Measures swaps alone, which are part of the whole as well.
     Swaps,
     /// Measures live connections: idle ones, the fan-out of events, and those who come back.
@@ -90,18 +93,9 @@ fn main() -> Result<()> {
         Some(Command::Twin { listen, database }) => native::twin(*listen, database),
         Some(Command::Scale(it)) => args.with_bench(|bench| scale::measure(bench, it, save)),
         Some(Command::SoakSwap(it)) => args.with_bench(|bench| soak::run(bench, it, save)),
-        Some(Command::Events(it)) => args.with_bench(|bench| {
-            let mut report = report::Report::new();
-            live::measure(bench, it, &mut report)?;
-            report.print();
-            save(&report.json())
-        }),
-        Some(Command::Swaps) => args.with_bench(|bench| {
-            let mut report = report::Report::new();
-            swaps::measure(bench, &mut report)?;
-            report.print();
-            save(&report.json())
-        }),
+        Some(Command::Events(it)) => args.report(|bench, report| live::measure(bench, it, report)),
+        Some(Command::Blobs(it)) => args.report(|bench, report| blobs::measure(bench, it, report)),
+        Some(Command::Swaps) => args.report(swaps::measure),
         None => measure(&args),
     }
 }
@@ -126,6 +120,17 @@ impl Args {
     fn with_bench<T>(&self, work: impl FnOnce(&outside::Bench<'_>) -> Result<T>) -> Result<T> {
         let plugins = self.plugins();
         work(&outside::Bench::new(&self.gateway, &plugins, self.plan())?)
+    }
+
+    /// Prints and saves what some measurement finds.
+    fn report(
+        &self,
+        measure: impl FnOnce(&outside::Bench<'_>, &mut report::Report) -> Result<()>,
+    ) -> Result<()> {
+        let mut report = report::Report::new();
+        self.with_bench(|bench| measure(bench, &mut report))?;
+        report.print();
+        self.save(&report.json())
     }
 
     fn plugins(&self) -> PathBuf {

@@ -85,6 +85,20 @@ impl Report {
         self.figures.add(cells, json);
     }
 
+    /// A figure of ours beside that of somebody else.
+    pub(crate) fn beside(&mut self, what: &str, [ours, other]: [f64; 2], unit: &str) {
+        let ratio = ours / other;
+        let cells = [
+            what.to_owned(),
+            format!("{ours:.0} {unit}"),
+            format!("{other:.0} {unit}"),
+            format!("{ratio:.2}"),
+            String::new(),
+        ];
+        let json = json!({ "what": what, "value": ours, "beside": other, "unit": unit });
+        self.figures.add(cells, json);
+    }
+
     /// A figure of its own.
     pub(crate) fn figure(&mut self, what: &str, value: f64, unit: &str, aim: &str) {
         let cells = [
@@ -122,8 +136,11 @@ impl Report {
 
     /// Prints the tables.
     pub(crate) fn print(&self) {
-        self.figures.print();
-        self.routes.print();
+        for table in [&self.figures, &self.routes] {
+            if !table.rows.is_empty() {
+                table.print();
+            }
+        }
         println!("\n{}", machine());
     }
 

@@ -10,12 +10,19 @@ pub(crate) const SECRET: &str = "a secret of the bench, of more than 32 bytes";
 /// Who the load is.
 pub(crate) const ACTOR: &str = "0198f1a0-0000-7000-8000-000000000001";
 
-/// A token of a user who may read and write messages.
+/// A token of a user who may read and write messages and attachments.
 pub(crate) fn token() -> Result<String> {
     let claims = json!({
         "userTenantId": ACTOR,
         "tenantId": "bench",
-        "permissions": ["ViewMessage", "CreateMessage", "UpdateMessage", "DeleteMessage"],
+        "permissions": [
+            "ViewMessage",
+            "CreateMessage",
+            "UpdateMessage",
+            "DeleteMessage",
+            "CreateAttachmentFile",
+            "ViewAttachmentFile",
+        ],
         "exp": 4_102_444_800_i64,
     });
     Ok(encode(

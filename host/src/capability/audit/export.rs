@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use super::chain::CHAINS;
+use super::found::Found;
 use super::verify::end_of;
-use super::walk::{self, Found, Span};
+use super::walk::{self, Span};
 use crate::capability::sql::Database;
 use crate::contract::sql::Error;
 

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::found::{self, Found};
 use super::own_limits;
 use crate::capability::sql::Database;
-use crate::contract::sql::{Error, Kind, Value};
+use crate::contract::sql::{Error, Value};
 
 /// One entry of the record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,67 +88,36 @@ pub async fn history(
     limit: usize,
 ) -> Result<Vec<Recorded>, Error> {
     let further = before.map_or("", |_| BEFORE);
-    let sql = format!(
-        "SELECT at, chain, seq, actor, request, action, entity_id, version, outcome, details \
-         FROM gateway_audit WHERE tenant IS NULL AND entity = ? {further}\
+    let rest = format!(
+        "WHERE tenant IS NULL AND entity = ? {further}\
          ORDER BY at DESC, chain DESC, seq DESC LIMIT ?"
     );
     let mut params = vec![Value::Text(entity.to_owned())];
     params.extend(before.into_iter().flat_map(Place::params));
     params.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    let columns = [
-        Kind::Timestamp,
-        Kind::Integer,
-        Kind::Integer,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-        Kind::Text,
-    ];
-    let rows = database
-        .query_own(&sql, params, &columns, &own_limits(limit))
-        .await?;
-    rows.into_iter()
-        .map(|row| read(row).ok_or(Error::Other))
-        .collect()
+    let rows = found::query(database, &rest, params, &own_limits(limit)).await?;
+    Ok(rows.into_iter().map(Recorded::from).collect())
 }
 
-fn read(row: Vec<Value>) -> Option<Recorded> {
-    let [
-        Value::Timestamp(at),
-        Value::Integer(chain),
-        Value::Integer(seq),
-        actor,
-        Value::Text(request),
-        Value::Text(action),
-        Value::Text(entity_id),
-        Value::Text(version),
-        Value::Text(outcome),
-        details,
-    ] = <[Value; 10]>::try_from(row).ok()?
-    else {
-        return None;
-    };
-    let optional = |value: Value| match value {
-        Value::Text(text) => Some(text),
-        _ => None,
-    };
-    Some(Recorded {
-        at,
-        actor: optional(actor),
-        request,
-        action,
-        entity_id,
-        version,
-        outcome,
-        // Whoever may write the table can put anything in.
-        details: optional(details)
-            .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
-        place: Place { at, chain, seq },
-    })
+impl From<Found> for Recorded {
+    fn from(found: Found) -> Self {
+        let place = found.place();
+        let Found { stamp, entry, .. } = found;
+        Self {
+            at: found.at,
+            actor: stamp.actor,
+            request: stamp.request,
+            action: entry.action,
+            entity_id: entry.entity_id,
+            version: stamp.version,
+            outcome: found.outcome,
+            // Whoever may write the table can put anything in.
+            details: entry
+                .details
+                .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+            place,
+        }
+    }
 }
 
 #[cfg(test)]

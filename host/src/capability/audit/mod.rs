@@ -10,6 +10,7 @@
 mod chain;
 mod ending;
 mod export;
+mod found;
 mod history;
 mod prune;
 mod recall;

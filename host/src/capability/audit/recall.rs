@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::iter;
 
 use super::chain::outcome_of;
+use super::found::{self, Found};
 use super::history::BEFORE;
 use super::{DOWNLOAD, Ending, Place, own_limits};
 use crate::capability::sql::Database;
@@ -61,64 +62,38 @@ async fn entries(
 ) -> Result<Vec<Recorded>, sql::Error> {
     let (of_tenant, tenant) = of_tenant(thing.tenant);
     let further = before.map_or("", |_| BEFORE);
-    let sql = format!(
-        "SELECT at, chain, seq, actor, via, address, agent, request, version, action, outcome, \
-         details FROM gateway_audit WHERE {of_tenant} AND entity = ? AND entity_id = ? \
-         AND plugin = ? {further}ORDER BY at DESC, chain DESC, seq DESC LIMIT ?"
+    let rest = format!(
+        "WHERE {of_tenant} AND entity = ? AND entity_id = ? AND plugin = ? {further}\
+         ORDER BY at DESC, chain DESC, seq DESC LIMIT ?"
     );
     let mut params: Vec<_> = tenant.into_iter().collect();
     params.extend([thing.entity, thing.id, thing.plugin].map(|text| Value::Text(text.to_owned())));
     params.extend(before.into_iter().flat_map(Place::params));
     params.push(Value::Integer(limit.into()));
-    let mut columns = vec![Kind::Timestamp, Kind::Integer, Kind::Integer];
-    columns.extend([Kind::Text; 9]);
-    let rows = database
-        .query_own(&sql, params, &columns, &own_limits(limit as usize))
-        .await?;
+    let rows = found::query(database, &rest, params, &own_limits(limit as usize)).await?;
     rows.into_iter()
-        .map(|row| read(row).ok_or(sql::Error::Other))
+        .map(|row| recorded(row).ok_or(sql::Error::Other))
         .collect()
 }
 
-fn read(row: Vec<Value>) -> Option<Recorded> {
-    let [
-        Value::Timestamp(at),
-        Value::Integer(chain),
-        Value::Integer(seq),
-        actor,
-        via,
-        address,
-        agent,
-        Value::Text(request),
-        Value::Text(version),
-        Value::Text(action),
-        Value::Text(outcome),
-        details,
-    ] = <[Value; 12]>::try_from(row).ok()?
-    else {
-        return None;
-    };
+/// None for a row whose outcome is none of ours.
+fn recorded(found: Found) -> Option<Recorded> {
+    let place = found.place().to_string();
+    let Found { stamp, entry, .. } = found;
     Some(Recorded {
-        at,
-        actor: optional(actor),
-        via: optional(via),
-        address: optional(address),
-        agent: optional(agent),
-        request,
-        version,
-        action,
-        outcome: outcome_of(&outcome)?,
-        details: optional(details),
+        at: found.at,
+        actor: stamp.actor,
+        via: stamp.via,
+        address: stamp.address,
+        agent: stamp.agent,
+        request: stamp.request,
+        version: stamp.version,
+        action: entry.action,
+        outcome: outcome_of(&found.outcome)?,
+        details: entry.details,
         ending: None,
-        place: Place { at, chain, seq }.to_string(),
+        place,
     })
-}
-
-fn optional(value: Value) -> Option<String> {
-    match value {
-        Value::Text(text) => Some(text),
-        _ => None,
-    }
 }
 
 /// How those of the entries that are downloads ended, by their places.

@@ -6,9 +6,10 @@ use uuid::Uuid;
 use super::super::conditional;
 use super::super::error::{Failure, audit_failure};
 use super::super::http::{Answer, Field, Request, Response, Stream};
+use super::super::route::Context;
 use super::Refusal;
 use super::range::{Selection, select};
-use crate::domain::attachment::{Attachment, disposition, is_inline};
+use crate::domain::attachment::{Attachment, State, Thumbnail, disposition, is_inline};
 use crate::domain::caller::Caller;
 use crate::domain::violation::shortened;
 use crate::ports::{BlobError, Download, Entry, Outcome, Ports};
@@ -16,7 +17,6 @@ use crate::store::{self, hex};
 
 /// What downloads are recorded of. The id is the attachment's.
 pub(super) const ENTITY: &str = "attachment-content";
-const ACTION: &str = "attachment.download";
 /// The longest id that is recorded, in bytes.
 const MAX_ID: usize = 128;
 
@@ -30,47 +30,146 @@ pub(super) struct Via<'a> {
     pub(super) hash: &'a [u8],
 }
 
+/// Which bytes of an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Content,
+    /// The small picture.
+    Thumbnail,
+}
+
+impl Wanted {
+    /// What the record calls the attempt to get them.
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Content => "attachment.download",
+            Self::Thumbnail => "attachment.thumbnail",
+        }
+    }
+
+    /// Of which bytes an entry of the record is.
+    pub(super) fn of_action(action: &str) -> Self {
+        match action == Self::Thumbnail.action() {
+            true => Self::Thumbnail,
+            false => Self::Content,
+        }
+    }
+
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Thumbnail => "thumbnail",
+        }
+    }
+}
+
+/// Bytes that are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Piece {
+    blob: String,
+    /// Changes with the bytes.
+    tag: String,
+    /// In bytes.
+    size: u64,
+    media_type: String,
+    name: String,
+}
+
+impl Piece {
+    /// None where the attachment has no such bytes.
+    fn of(attachment: &Attachment, wanted: Wanted) -> Option<Self> {
+        match wanted {
+            Wanted::Content => Some(Self {
+                blob: attachment.blob.clone()?,
+                tag: format!("\"{}\"", hex(attachment.sha256.as_ref()?)),
+                size: attachment.size,
+                media_type: attachment.media_type().to_owned(),
+                name: attachment.name.clone(),
+            }),
+            Wanted::Thumbnail => {
+                let Thumbnail {
+                    blob,
+                    media_type,
+                    size,
+                } = attachment.thumbnail.clone()?;
+                let kind = media_type.strip_prefix("image/").unwrap_or_default();
+                Some(Self {
+                    // What a blob's id names never changes.
+                    tag: format!("\"{blob}\""),
+                    name: format!("thumbnail.{kind}"),
+                    blob,
+                    size,
+                    media_type,
+                })
+            }
+        }
+    }
+}
+
 /// One attempt, and one entry of it.
 struct Attempt<'a, P> {
     ports: &'a P,
+    /// Inspectors that must have called it clean.
+    clean_by: &'a [String],
     caller: &'a Caller,
     request: &'a Request,
     id: &'a str,
+    wanted: Wanted,
     via: Option<&'a Via<'a>>,
 }
 
+/// Gives bytes of the attachment of the path.
 pub(super) fn answer<P: Ports>(
+    context: &Context<'_, P>,
+    wanted: Wanted,
+) -> Result<Answer<P>, Failure> {
+    let attempt = Attempt {
+        ports: context.ports,
+        clean_by: &context.limits.attachments.clean_by,
+        caller: &context.caller,
+        request: &context.request,
+        id: &context.id,
+        wanted,
+        via: None,
+    };
+    attempt.run()
+}
+
+/// Gives the content that a link leads to.
+pub(super) fn follow<P: Ports>(
     ports: &P,
-    caller: &Caller,
-    request: &Request,
+    clean_by: &[String],
+    (caller, request): (&Caller, &Request),
     id: &str,
-    via: Option<&Via<'_>>,
+    via: &Via<'_>,
 ) -> Result<Answer<P>, Failure> {
     let attempt = Attempt {
         ports,
+        clean_by,
         caller,
         request,
         id,
-        via,
+        wanted: Wanted::Content,
+        via: Some(via),
     };
     attempt.run()
 }
 
 /// Records an attempt that came to nothing before it was known of what.
-pub(super) fn refuse(ports: &impl Ports, id: &str, reason: &str) -> Failure {
+pub(super) fn refuse(ports: &impl Ports, wanted: Wanted, id: &str, reason: &str) -> Failure {
     let details = json!({ "reason": reason });
-    let entry = entry(id, Outcome::Denied, details.to_string());
+    let entry = entry(wanted, id, Outcome::Denied, details.to_string());
     match ports.record(&entry) {
         Ok(()) => Failure::NotFound,
         Err(cause) => audit_failure(&cause),
     }
 }
 
-fn entry(id: &str, outcome: Outcome, details: String) -> Entry {
+fn entry(wanted: Wanted, id: &str, outcome: Outcome, details: String) -> Entry {
     let end = id.floor_char_boundary(MAX_ID);
     let id = id.get(..end).unwrap_or_default();
     Entry {
-        action: ACTION.to_owned(),
+        action: wanted.action().to_owned(),
         entity: ENTITY.to_owned(),
         // Whatever stands in a path; the record takes no NUL.
         entity_id: id.replace(char::is_control, "?"),
@@ -82,45 +181,57 @@ fn entry(id: &str, outcome: Outcome, details: String) -> Entry {
 impl<P: Ports> Attempt<'_, P> {
     fn run(&self) -> Result<Answer<P>, Failure> {
         let Some(attachment) = self.find()? else {
-            return Err(refuse(self.ports, self.id, "not visible"));
+            return Err(self.refuse("not visible"));
         };
-        let (true, Some(blob), Some(digest)) =
-            (attachment.is_served(), &attachment.blob, &attachment.sha256)
-        else {
-            return Err(refuse(self.ports, self.id, attachment.state.word()));
+        if !attachment.is_served(self.clean_by) {
+            return Err(self.refuse(match attachment.state {
+                State::Ready => "not called clean",
+                state => state.word(),
+            }));
+        }
+        let Some(piece) = Piece::of(&attachment, self.wanted) else {
+            return Err(self.refuse("no such bytes"));
         };
-        let tag = format!("\"{}\"", hex(digest));
-        if conditional::is_known(self.request, &tag) {
-            self.record(Outcome::Allowed, &attachment, Some("not modified"))?;
+        if conditional::is_known(self.request, &piece.tag) {
+            self.record(
+                Outcome::Allowed,
+                (&attachment, &piece),
+                Some("not modified"),
+            )?;
             let mut response = Response::empty(304);
-            response.headers = headers(&tag);
+            response.headers = headers(&piece.tag);
             return Ok(response.into());
         }
-        let part = match select(self.request, attachment.size, &tag) {
+        let part = match select(self.request, piece.size, &piece.tag) {
             Selection::Whole => None,
             Selection::Part(part) => Some(part),
             Selection::Nothing => {
-                self.record(Outcome::Failed, &attachment, Some("no such range"))?;
-                return Err(Refusal::Range(attachment.size).into());
+                self.record(
+                    Outcome::Failed,
+                    (&attachment, &piece),
+                    Some("no such range"),
+                )?;
+                return Err(Refusal::Range(piece.size).into());
             }
         };
         self.consume()?;
-        let details = self.details(&attachment, None);
-        let entry = entry(&attachment.id.to_string(), Outcome::Allowed, details);
-        let download = match self.ports.open(blob, part, &entry, &self.tags(&attachment)) {
+        let entry = self.entry(Outcome::Allowed, (&attachment, &piece), None);
+        let tags = self.tags(&attachment);
+        let download = match self.ports.open(&piece.blob, part, &entry, &tags) {
             Ok(download) => download,
             Err(cause) => {
-                self.record(Outcome::Failed, &attachment, Some(reason(&cause)))?;
+                self.record(Outcome::Failed, (&attachment, &piece), Some(reason(&cause)))?;
                 return Err(cause.into());
             }
         };
         // From here on an end finds the download; what ended before is seen here.
         let now = self.find()?;
-        if !now.is_some_and(|it| it.is_served() && it.blob == attachment.blob) {
+        let is_same = |it: &Attachment| Piece::of(it, self.wanted).is_some_and(|it| it == piece);
+        if !now.is_some_and(|it| it.is_served(self.clean_by) && is_same(&it)) {
             drop(download);
             return Err(Failure::NotFound);
         }
-        Ok(self.send(&attachment, &tag, part, download))
+        Ok(self.send(&piece, part, download))
     }
 
     /// What the caller may see of it at this moment.
@@ -141,13 +252,12 @@ impl<P: Ports> Attempt<'_, P> {
         {
             return Ok(());
         }
-        Err(refuse(self.ports, self.id, "link used"))
+        Err(self.refuse("link used"))
     }
 
     fn send(
         &self,
-        attachment: &Attachment,
-        tag: &str,
+        piece: &Piece,
         part: Option<crate::ports::Range>,
         download: P::Download,
     ) -> Answer<P> {
@@ -164,16 +274,15 @@ impl<P: Ports> Attempt<'_, P> {
             return response.into();
         }
         let mut response = Response::empty(200);
-        response.headers = headers(tag);
+        response.headers = headers(&piece.tag);
         let headers = &mut response.headers;
-        headers.push(Field::new("content-type", attachment.media_type()));
-        let inline = is_inline(attachment.media_type());
-        let name = disposition(&attachment.name, inline);
+        headers.push(Field::new("content-type", piece.media_type.as_str()));
+        let name = disposition(&piece.name, is_inline(&piece.media_type));
         headers.push(Field::new("content-disposition", name));
         if let Some(part) = part {
             response.status = 206;
             let last = (part.offset + part.length).saturating_sub(1);
-            let range = format!("bytes {}-{last}/{}", part.offset, attachment.size);
+            let range = format!("bytes {}-{last}/{}", part.offset, piece.size);
             headers.push(Field::new("content-range", range));
         }
         Answer {
@@ -195,33 +304,42 @@ impl<P: Ports> Attempt<'_, P> {
         tags
     }
 
+    fn refuse(&self, reason: &str) -> Failure {
+        refuse(self.ports, self.wanted, self.id, reason)
+    }
+
     fn record(
         &self,
         outcome: Outcome,
-        attachment: &Attachment,
+        of: (&Attachment, &Piece),
         reason: Option<&str>,
     ) -> Result<(), Failure> {
-        let details = self.details(attachment, reason);
-        let entry = entry(&attachment.id.to_string(), outcome, details);
+        let entry = self.entry(outcome, of, reason);
         self.ports
             .record(&entry)
             .map_err(|cause| audit_failure(&cause))
     }
 
     /// Never what the file is called: names are what users wrote.
-    fn details(&self, attachment: &Attachment, reason: Option<&str>) -> String {
+    fn entry(
+        &self,
+        outcome: Outcome,
+        (attachment, piece): (&Attachment, &Piece),
+        reason: Option<&str>,
+    ) -> Entry {
         let range = self.request.header("range").map(shortened);
         let mut details = json!({
             "method": self.request.method,
             "messageId": attachment.message.map(|id| id.to_string()),
             "channelId": attachment.channel,
-            "size": attachment.size,
+            "size": piece.size,
         });
         if let Some(details) = details.as_object_mut() {
             details.extend(range.map(|range| ("range".to_owned(), range.into())));
             details.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
         }
-        details.to_string()
+        let id = attachment.id.to_string();
+        entry(self.wanted, &id, outcome, details.to_string())
     }
 }
 

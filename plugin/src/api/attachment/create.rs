@@ -23,14 +23,14 @@ pub(super) fn create<P: Ports>(context: Context<'_, P>) -> Result<Response, Fail
     }
     let announced = announced(body::value(&context.request)?)?;
     let attachment = begin(&context, announced, None)?;
-    Ok(created(&attachment))
+    Ok(created(&attachment, &context.limits.attachments.clean_by))
 }
 
 /// Where the bytes go, and what is known so far. The addresses are relative to that of the
 /// request, wherever the service is mounted.
-pub(super) fn created(attachment: &Attachment) -> Response {
+pub(super) fn created(attachment: &Attachment, clean_by: &[String]) -> Response {
     let id = attachment.id;
-    let mut object = shown(attachment);
+    let mut object = shown(attachment, clean_by);
     object.insert(
         "contentUrl".to_owned(),
         format!("attachments/{id}/content").into(),
@@ -81,6 +81,9 @@ pub(super) fn begin<P: Ports>(
             blob: None,
             upload: upload.map(str::to_owned),
             created_on: stamp.now,
+            clean_by: None,
+            sides: None,
+            thumbnail: None,
             may_change: true,
         }),
         Begun::TooMany => Err(Refusal::TooManyPending.into()),

@@ -37,7 +37,7 @@ pub(super) fn upload<P: Ports>(mut context: Context<'_, P>) -> Result<Response, 
     let attachment = begin(&context, announced, None)?;
     let id = attachment.id;
     match keep(&context, attachment, body, (None, None)) {
-        Ok(attachment) => Ok(created(&attachment)),
+        Ok(attachment) => Ok(created(&attachment, &context.limits.attachments.clean_by)),
         Err(failure) => {
             let now = time::whole_millis(context.ports.now());
             // Left to the next sweep if it can't be taken back now.

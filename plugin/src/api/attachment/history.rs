@@ -8,7 +8,7 @@ use super::super::cursor::{HEADER, PARAMETER};
 use super::super::error::{Failure, audit_failure, deny};
 use super::super::http::{Field, Response};
 use super::super::route::Context;
-use super::content::ENTITY;
+use super::content::{ENTITY, Wanted};
 use super::upload::find;
 use crate::domain::caller::Permission;
 use crate::domain::filter::{Refusal, query};
@@ -77,6 +77,7 @@ fn shown(entry: &Recorded, shows_place: bool) -> Value {
             Outcome::Denied => "denied",
             Outcome::Failed => "failed",
         },
+        "what": Wanted::of_action(&entry.action).word(),
         "reason": detail("reason"),
         "method": detail("method"),
         "messageId": detail("messageId"),

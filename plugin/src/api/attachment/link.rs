@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use super::super::body;
 use super::super::error::Failure;
 use super::super::http::{Answer, Body, Request, Response};
+use super::super::limits::Limits;
 use super::super::route::Context;
-use super::content::{self, Via, refuse};
+use super::content::{self, Via, Wanted, refuse};
 use super::create::invalid;
 use super::upload::find;
 use super::{Refusal, to_json};
@@ -109,6 +110,7 @@ fn wanted(request: &Request, most: i64) -> Result<(i64, bool), Failure> {
 /// address that leads nowhere.
 pub(in crate::api) fn follow<P: Ports>(
     ports: &P,
+    limits: &Limits,
     request: &Request,
     text: &str,
 ) -> Result<Answer<P>, Failure> {
@@ -122,7 +124,7 @@ pub(in crate::api) fn follow<P: Ports>(
         false => None,
     };
     let Some(link) = found else {
-        return Err(refuse(ports, "link", "no such link"));
+        return Err(refuse(ports, Wanted::Content, "link", "no such link"));
     };
     let actor = Actor {
         subject: link.user.clone(),
@@ -130,7 +132,7 @@ pub(in crate::api) fn follow<P: Ports>(
         via: format!("link:{}", link.id),
     };
     if !ports.act_for(&actor) {
-        return Err(refuse(ports, "link", "nobody to act for"));
+        return Err(refuse(ports, Wanted::Content, "link", "nobody to act for"));
     }
     // Only what belongs to the person counts here: no permission of a token does.
     let caller = Caller::without_permissions(&link.user, &link.tenant);
@@ -138,7 +140,9 @@ pub(in crate::api) fn follow<P: Ports>(
         link: &link,
         hash: &hash,
     };
-    content::answer(ports, &caller, request, &link.file.to_string(), Some(&via))
+    let file = link.file.to_string();
+    let clean_by = &limits.attachments.clean_by;
+    content::follow(ports, clean_by, (&caller, request), &file, &via)
 }
 
 fn secret(random: &impl Random) -> [u8; SECRET] {

@@ -19,7 +19,8 @@ use crate::store::{self, Changed};
 
 pub(super) fn read<P: Ports>(context: &Context<'_, P>) -> Result<Response, Failure> {
     let attachment = find(context)?;
-    Ok(Response::json(200, to_json(shown(&attachment))))
+    let clean_by = &context.limits.attachments.clean_by;
+    Ok(Response::json(200, to_json(shown(&attachment, clean_by))))
 }
 
 /// Gives the attachment up: its bytes, and what is known of it.

@@ -5,6 +5,7 @@ mod create;
 mod digest;
 mod form;
 mod history;
+mod inspected;
 mod link;
 mod manage;
 mod range;
@@ -14,6 +15,7 @@ mod upload;
 
 use serde_json::{Map, Value, json};
 
+use self::content::Wanted;
 use super::error::Failure;
 use super::http::Answer;
 use super::route::Context;
@@ -23,6 +25,7 @@ use crate::domain::time;
 use crate::ports::Ports;
 use crate::store;
 
+pub use inspected::inspected;
 pub(super) use link::follow;
 pub(super) use refusal::{Refusal, of_store};
 pub(super) use tus::{is_path as is_tus, options as tus_options, seal as seal_tus};
@@ -37,6 +40,8 @@ pub(super) enum Action {
     Upload,
     /// Gives the bytes.
     Content,
+    /// Gives those of the small picture.
+    Thumbnail,
     /// Keeps it back, or gives it free.
     SetState,
     Delete,
@@ -67,10 +72,10 @@ pub(super) const FILE_CONTENT: &str = "/attach-files/{id}/content";
 pub(super) const LINK: &str = "/links/{id}";
 pub(super) const UPLOADS: &str = "/attachments/uploads";
 
-pub(super) static OPERATIONS: [Operation; 13] = {
+pub(super) static OPERATIONS: [Operation; 14] = {
     use Action::{
         Append, Begin, Cancel, Content, Create, Delete, Downloads, Link, Offset, Read, SetState,
-        Upload,
+        Thumbnail, Upload,
     };
     use Permission::{
         CreateAttachmentFile as CREATE, DeleteAttachmentFile as DELETE,
@@ -99,6 +104,7 @@ pub(super) static OPERATIONS: [Operation; 13] = {
         on("PUT", CONTENT, Upload, CREATE),
         on("GET", CONTENT, Content, VIEW),
         on("GET", FILE_CONTENT, Content, VIEW),
+        on("GET", "/attachments/{id}/thumbnail", Thumbnail, VIEW),
         on("POST", "/attachments/{id}/links", Link, VIEW),
         on("GET", "/attachments/{id}/downloads", Downloads, VIEW),
         on("POST", UPLOADS, Begin, CREATE),
@@ -110,15 +116,8 @@ pub(super) static OPERATIONS: [Operation; 13] = {
 
 pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<Answer<P>, Failure> {
     let response = match action {
-        Action::Content => {
-            return content::answer(
-                context.ports,
-                &context.caller,
-                &context.request,
-                &context.id,
-                None,
-            );
-        }
+        Action::Content => return content::answer(&context, Wanted::Content),
+        Action::Thumbnail => return content::answer(&context, Wanted::Thumbnail),
         Action::Create => create::create(context)?,
         Action::Read => manage::read(&context)?,
         Action::Upload => upload::put(context)?,
@@ -134,8 +133,8 @@ pub(super) fn run<P: Ports>(context: Context<'_, P>, action: Action) -> Result<A
     Ok(response.into())
 }
 
-/// What is told of an attachment.
-fn shown(attachment: &Attachment) -> Map<String, Value> {
+/// What is told of an attachment; `clean_by` must have called it clean before it is served.
+fn shown(attachment: &Attachment, clean_by: &[String]) -> Map<String, Value> {
     let mut created = Vec::new();
     time::write(&mut created, attachment.created_on);
     let digest = attachment.sha256.as_deref().map(store::hex);
@@ -149,7 +148,11 @@ fn shown(attachment: &Attachment) -> Map<String, Value> {
         "type": attachment.sniffed,
         "sha256": digest,
         "state": attachment.state.word(),
+        "available": attachment.is_served(clean_by),
         "inline": is_inline(attachment.media_type()),
+        "width": attachment.sides.map(|(width, _)| width),
+        "height": attachment.sides.map(|(_, height)| height),
+        "thumbnail": attachment.thumbnail.is_some(),
         "createdBy": attachment.owner,
         "createdOn": String::from_utf8_lossy(&created),
     });

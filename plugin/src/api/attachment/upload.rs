@@ -18,7 +18,8 @@ pub(super) fn put<P: Ports>(mut context: Context<'_, P>) -> Result<Response, Fai
     let body = incoming(&mut context);
     let size = attachment.size;
     let attachment = keep(&context, attachment, body, (Some(size), wanted))?;
-    Ok(Response::json(200, to_json(shown(&attachment))))
+    let clean_by = &context.limits.attachments.clean_by;
+    Ok(Response::json(200, to_json(shown(&attachment, clean_by))))
 }
 
 /// The attachment of the path, which the caller has announced.

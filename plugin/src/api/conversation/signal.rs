@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::super::error::Failure;
 use super::super::fields::Fields;
 use super::super::http::Response;
-use super::super::limits::Limits;
 use super::super::route::Context;
 use super::message::own_channel;
 use super::{page, shown};
@@ -104,12 +103,7 @@ pub(super) fn presence<P: Ports>(context: &Context<'_, P>) -> Result<Response, F
 
 /// Takes what a client sends on its connection. What makes no sense, or is not the client's
 /// to say, is answered with an error; nothing at all needs an answer.
-pub(in crate::api) fn frame<P: Ports>(
-    ports: &P,
-    _limits: &Limits,
-    subject: &str,
-    payload: &str,
-) -> Option<String> {
+pub(in crate::api) fn frame<P: Ports>(ports: &P, subject: &str, payload: &str) -> Option<String> {
     let answer = handle(ports, subject, payload);
     let (op, error) = match answer {
         Ok(answer) => return answer.map(|it| it.to_string()),

@@ -69,6 +69,10 @@ const fn words(action: Action) -> (&'static str, &'static str) {
         Action::Read => ("findById", "Read what is known of an attachment"),
         Action::Upload => ("upload", "Upload the content of an attachment"),
         Action::Content => ("content", "Download the content of an attachment"),
+        Action::Thumbnail => (
+            "thumbnail",
+            "Download the small picture that was made of an attachment",
+        ),
         Action::SetState => ("setState", "Keep an attachment back, or give it free"),
         Action::Delete => ("deleteById", "Delete an attachment and its content"),
         Action::Link => ("link", "Make a link that works without a token"),
@@ -92,7 +96,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         all.push(reference::parameter(ID));
     }
     match operation.action {
-        Action::Content => all.push(header("Range", false)),
+        Action::Content | Action::Thumbnail => all.push(header("Range", false)),
         Action::Upload => all.push(header("Content-Digest", false)),
         Action::Downloads => {
             all.push(reference::parameter("cursor"));
@@ -116,7 +120,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     }
     if matches!(
         operation.action,
-        Action::Read | Action::Downloads | Action::Content
+        Action::Read | Action::Downloads | Action::Content | Action::Thumbnail
     ) {
         all.push(reference::parameter("If-None-Match"));
     }
@@ -168,6 +172,7 @@ fn body(action: Action) -> Option<Value> {
         Action::Append => of_type("application/offset+octet-stream", bytes()),
         Action::Read
         | Action::Content
+        | Action::Thumbnail
         | Action::Delete
         | Action::Downloads
         | Action::Begin
@@ -195,7 +200,7 @@ fn responses(action: Action) -> Map<String, Value> {
         Action::Create => (vec![("201", attachment())], &[422, 429, 507]),
         Action::Read => (vec![("200", attachment())], &[304, 404]),
         Action::Upload => (vec![("200", attachment())], &[404, 409, 422, 507]),
-        Action::Content => (
+        Action::Content | Action::Thumbnail => (
             vec![
                 ("200", bytes("The content")),
                 ("206", bytes("A part of the content")),
@@ -282,7 +287,14 @@ fn attachment() -> Value {
         },
         "sha256": or_null(),
         "state": { "type": "string", "enum": ["pending", "ready", "quarantined", "purged"] },
+        "available": {
+            "type": "boolean",
+            "description": "Whether its content can be downloaded.",
+        },
         "inline": { "type": "boolean", "description": "Whether browsers may show it." },
+        "width": side("Of a picture, in pixels."),
+        "height": side("Of a picture, in pixels."),
+        "thumbnail": { "type": "boolean", "description": "Whether it has a small picture." },
         "createdBy": text(),
         "createdOn": time(),
         "contentUrl": { "type": "string", "description": "Relative to the request's address." },
@@ -292,6 +304,10 @@ fn attachment() -> Value {
         &properties,
         &["id", "channelId", "name", "size", "state"],
     )
+}
+
+fn side(description: &str) -> Value {
+    json!({ "type": "integer", "minimum": 1, "nullable": true, "description": description })
 }
 
 fn name() -> Value {
@@ -374,6 +390,7 @@ fn download() -> Value {
         "requestId": text(),
         "version": text(),
         "outcome": { "type": "string", "enum": ["allowed", "denied", "failed"] },
+        "what": { "type": "string", "enum": ["content", "thumbnail"] },
         "reason": or_null(),
         "method": or_null(),
         "messageId": or_null(),

@@ -1,10 +1,12 @@
 //! Files whose bytes the service has: what it knows of them.
 
+mod finding;
 mod kind;
 mod name;
 
 use uuid::Uuid;
 
+pub(crate) use finding::{Findings, Thumbnail};
 pub(crate) use kind::{BINARY, SNIFFED_BYTES, Types, is_inline, is_type, sniff};
 pub(crate) use name::{MAX_NAME, disposition, is_name};
 
@@ -63,14 +65,29 @@ pub(crate) struct Attachment {
     pub(crate) upload: Option<String>,
     /// Microseconds since 1970.
     pub(crate) created_on: i64,
+    /// Who called its bytes clean: names with spaces between them, or [`RELEASED`]. None
+    /// where nobody has.
+    pub(crate) clean_by: Option<String>,
+    /// Width and height of a picture, in pixels.
+    pub(crate) sides: Option<(u32, u32)>,
+    pub(crate) thumbnail: Option<Thumbnail>,
     /// Whether the caller may change it, and not only look at it.
     pub(crate) may_change: bool,
 }
 
+/// Instead of names: somebody who may say so gave it free.
+pub(crate) const RELEASED: &str = "*";
+
 impl Attachment {
-    /// Whether its bytes may be handed out.
-    pub(crate) fn is_served(&self) -> bool {
-        self.state == State::Ready && self.blob.is_some()
+    /// Whether its bytes may be handed out, where these must have called them clean.
+    pub(crate) fn is_served(&self, required: &[String]) -> bool {
+        self.state == State::Ready && self.blob.is_some() && self.is_clean(required)
+    }
+
+    fn is_clean(&self, required: &[String]) -> bool {
+        let clean_by = self.clean_by.as_deref().unwrap_or_default();
+        let said = |name: &String| clean_by.split(' ').any(|it| it == name);
+        clean_by == RELEASED || required.iter().all(said)
     }
 
     /// What its bytes are, as clients are told.

@@ -1,5 +1,6 @@
 //! Files whose bytes are in the host's store.
 
+mod inspection;
 mod link;
 pub(super) mod purge;
 mod tag;
@@ -11,25 +12,27 @@ use uuid::Uuid;
 use super::attempt::{Step, attempt};
 use super::audit;
 use super::scope;
-use super::sql::{Sql, id, text, uuid};
+use super::sql::{Sql, id, optional, text, uuid};
 use super::told;
-use crate::domain::attachment::{Attachment, State};
+use crate::domain::attachment::{Attachment, RELEASED, State, Thumbnail};
 use crate::domain::caller::Caller;
 use crate::domain::model::FILE;
 use crate::ports::{Database, Error, Kind, Row, Transaction, Value, ValueRef};
 
+pub(crate) use inspection::{Taken, take as take_findings};
 pub(crate) use link::{Link, consume as consume_link, find as find_link, make as make_link};
 pub(crate) use purge::expired;
 pub(crate) use tag::{
-    attachment as attachment_tag, hex, member as member_tag, message as message_tag,
+    attachment as attachment_tag, attachment_of, hex, member as member_tag, message as message_tag,
     recipient as recipient_tag, scope as blob_scope,
 };
 pub(crate) use upload::{Begun, Readied, announce, ready, withdraw};
 
 const COLUMNS: &str = "m.id, m.channel_id, m.message_id, m.created_by, m.state, m.name, \
      m.size_bytes, m.declared_type, m.sniffed_type, m.sha256, m.blob_id, m.upload_id, \
-     m.created_on, ";
-const KINDS: [Kind; 14] = [
+     m.created_on, m.clean_by, m.width, m.height, m.thumbnail_id, m.thumbnail_type, \
+     m.thumbnail_bytes, ";
+const KINDS: [Kind; 20] = [
     Kind::Uuid,
     Kind::Text,
     Kind::Uuid,
@@ -43,6 +46,12 @@ const KINDS: [Kind; 14] = [
     Kind::Text,
     Kind::Text,
     Kind::Timestamp,
+    Kind::Text,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Text,
+    Kind::Text,
+    Kind::Integer,
     Kind::Integer,
 ];
 
@@ -66,34 +75,46 @@ pub(crate) fn find_attachment(
 }
 
 fn read(row: Row<'_>) -> Option<Attachment> {
-    let optional = |place| match row.get(place) {
+    let words = |place| match row.get(place) {
         ValueRef::Text(text) => Some(text.to_owned()),
         _ => None,
     };
+    let number = |place| match row.get(place) {
+        ValueRef::Integer(number) => u64::try_from(number).ok(),
+        _ => None,
+    };
+    let side = |place| number(place).and_then(|it| u32::try_from(it).ok());
     Some(Attachment {
         id: id(row.get(0))?,
-        channel: optional(1).unwrap_or_default(),
+        channel: words(1).unwrap_or_default(),
         message: id(row.get(2)),
-        owner: optional(3)?,
-        state: State::from_word(&optional(4)?)?,
-        name: optional(5).unwrap_or_default(),
-        size: match row.get(6) {
-            ValueRef::Integer(size) => u64::try_from(size).ok()?,
-            _ => 0,
-        },
-        declared: optional(7),
-        sniffed: optional(8),
+        owner: words(3)?,
+        state: State::from_word(&words(4)?)?,
+        name: words(5).unwrap_or_default(),
+        size: number(6).unwrap_or_default(),
+        declared: words(7),
+        sniffed: words(8),
         sha256: match row.get(9) {
             ValueRef::Bytes(digest) => Some(digest.to_vec()),
             _ => None,
         },
-        blob: optional(10),
-        upload: optional(11),
+        blob: words(10),
+        upload: words(11),
         created_on: match row.get(12) {
             ValueRef::Timestamp(time) => time,
             _ => 0,
         },
-        may_change: row.get(13) == ValueRef::Integer(1),
+        clean_by: words(13),
+        sides: side(14).zip(side(15)),
+        thumbnail: match (words(16), words(17), number(18)) {
+            (Some(blob), Some(media_type), Some(size)) => Some(Thumbnail {
+                blob,
+                media_type,
+                size,
+            }),
+            _ => None,
+        },
+        may_change: row.get(19) == ValueRef::Integer(1),
     })
 }
 
@@ -107,11 +128,14 @@ pub(crate) fn set_quarantine(
     to: State,
 ) -> Result<bool, Error> {
     let mut update = Sql::new("UPDATE chat_files AS m SET state = ");
+    // Who gives it free says that it is clean, whatever an inspector found.
+    let clean_by = (to == State::Ready).then_some(RELEASED);
     update.bind(
-        "?, modified_by = ?, modified_on = ? WHERE m.id = ? \
+        "?, clean_by = ?, modified_by = ?, modified_on = ? WHERE m.id = ? \
          AND m.state IN ('ready', 'quarantined') AND ",
         [
             text(to.word()),
+            optional(clean_by, text),
             text(&caller.actor),
             Value::Timestamp(now),
             uuid(file),

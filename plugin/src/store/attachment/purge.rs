@@ -156,6 +156,7 @@ fn give_up(
             continue;
         }
         transaction.unlink(&blob)?;
+        let size = size + give_up_thumbnail(transaction, file)?;
         ended.push(message.unwrap_or(file));
         match sizes.iter_mut().find(|(user, _)| *user == owner) {
             Some((_, total)) => *total += size,
@@ -166,6 +167,25 @@ fn give_up(
         usage::subtract(transaction, &caller.tenant, sizes)?;
     }
     Ok(ended)
+}
+
+/// Gives a small picture up, and tells its bytes. Its file is locked: what is read here is
+/// what a report has left.
+fn give_up_thumbnail(transaction: &mut impl Transaction, file: Uuid) -> Result<i64, Error> {
+    let mut sql = Sql::new("SELECT thumbnail_id, thumbnail_bytes FROM chat_files");
+    sql.bind(" WHERE id = ?", [uuid(file)]);
+    let rows = sql.query_in(transaction, &[Kind::Text, Kind::Integer])?;
+    let (Some(ValueRef::Text(blob)), Some(ValueRef::Integer(size))) = (
+        rows.first().map(|row| row.get(0)),
+        rows.first().map(|row| row.get(1)),
+    ) else {
+        return Ok(0);
+    };
+    let mut update = Sql::new("UPDATE chat_files SET thumbnail_id = NULL");
+    update.bind(" WHERE id = ?", [uuid(file)]);
+    update.execute_in(transaction)?;
+    transaction.unlink(blob)?;
+    Ok(size)
 }
 
 /// Removes some of what users of a tenant have uploaded before a time and never sent. What

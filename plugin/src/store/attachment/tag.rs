@@ -10,6 +10,11 @@ pub(crate) fn attachment(id: Uuid) -> String {
     format!("attachment:{}", id.simple())
 }
 
+/// The attachment whose tag this is.
+pub(crate) fn attachment_of(tag: &str) -> Option<Uuid> {
+    Uuid::try_parse(tag.strip_prefix("attachment:")?).ok()
+}
+
 /// Downloads of what was sent with one message.
 pub(crate) fn message(id: Uuid) -> String {
     format!("message:{}", id.simple())

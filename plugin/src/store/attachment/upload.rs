@@ -3,12 +3,13 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::usage;
+use super::{tag, usage};
 use crate::domain::attachment::{Announced, Arrived, Quotas, State};
 use crate::domain::caller::Caller;
 use crate::ports::{Database, Error, Kind, Transaction, Value, ValueRef};
 use crate::store::attempt::{Step, attempt};
 use crate::store::sql::{Sql, optional, text, uuid};
+use crate::store::told;
 use crate::store::{Stamp, audit};
 
 /// How an announcement ended.
@@ -141,9 +142,13 @@ pub(crate) fn ready(
         if !usage::add(transaction, caller, size, quotas)? {
             return Ok(Step::Abandon(Readied::Full));
         }
-        if !transaction.link(&arrived.blob)? {
+        // The same tag as its downloads have.
+        if !transaction.link(&arrived.blob)?
+            || !transaction.inspect(&arrived.blob, &arrived.sniffed, &tag::attachment(file))?
+        {
             return Ok(Step::Abandon(Readied::Lost));
         }
+        told::files(transaction, caller, &[file])?;
         transaction.audit(&entry)?;
         Ok(Step::Commit(Readied::Done))
     })

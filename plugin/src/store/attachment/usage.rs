@@ -86,6 +86,19 @@ fn add_to(
     Ok(true)
 }
 
+/// Counts bytes that are there already, whether there is room for them or not.
+pub(super) fn count(
+    transaction: &mut impl Transaction,
+    tenant: &str,
+    user: &str,
+    bytes: i64,
+) -> Result<(), Error> {
+    for user in [TENANT, user] {
+        add_to(transaction, tenant, user, bytes, i64::MAX)?;
+    }
+    Ok(())
+}
+
 /// Counts bytes no more: the tenant's first, then those of each user in their order.
 pub(super) fn subtract(
     transaction: &mut impl Transaction,

@@ -1,6 +1,7 @@
 //! Attachments: how they come in, who gets them, and what stays on record.
 
 mod download;
+mod inspect;
 mod link;
 mod send;
 mod tus;

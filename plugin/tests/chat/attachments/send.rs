@@ -19,6 +19,9 @@ fn only_what_is_ones_own_and_there_is_sent() {
     send(&scene.bob, &[&sent]);
     let gone = upload(&scene.bob, "a", b"5");
     scene.bob.delete(&format!("{PATH}/{gone}"));
+    // The same name in another tenant is somebody else.
+    let namesake = scene.bob.clone().claim("tenantId", json!("u"));
+    let foreign = upload(&namesake, "a", b"6");
     let unknown = "0190ffff-0000-7000-8000-000000000000";
     let post = |ids: Json| {
         let body =
@@ -27,7 +30,7 @@ fn only_what_is_ones_own_and_there_is_sent() {
     };
     let refused = post(json!([unknown]));
     assert_eq!(refused.status, 422);
-    for bad in [&cats, &pending, &elsewhere, &sent, &gone] {
+    for bad in [&cats, &pending, &elsewhere, &sent, &gone, &foreign] {
         let answer = post(json!([own, bad]));
         // Nobody learns whose it is, or whether it is there.
         assert_eq!(

@@ -187,6 +187,21 @@ fn types_come_from_the_bytes() {
         (refused.status, &refused.json["error"]["code"]),
         (415, &json!("TYPE_NOT_ALLOWED"))
     );
+    // In parts as well: what it is is known with the last one, and nothing is kept then.
+    let length = html.len().to_string();
+    let new = [
+        ("upload-length", length.as_str()),
+        ("upload-metadata", "channelId Yw=="),
+    ];
+    let made = tus(&scene.bob, "POST", "/attachments/uploads", &new, b"");
+    let path = format!("{PATH}/{}", made.header("location").unwrap());
+    let part = [
+        ("content-type", "application/offset+octet-stream"),
+        ("upload-offset", "0"),
+    ];
+    assert_eq!(tus(&scene.bob, "PATCH", &path, &part, html).status, 415);
+    assert_eq!(tus(&scene.bob, "HEAD", &path, &[], b"").status, 404);
+    assert_eq!((scene.links(), scene.used("bob")), (0, 0));
     let declared = scene.bob.post(
         PATH,
         json!({"channelId": "c", "name": "a", "size": 1, "type": "text/html"}),

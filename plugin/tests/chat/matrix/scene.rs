@@ -188,21 +188,21 @@ fn script(facts: &Facts) -> String {
         .unwrap();
     }
     let insert = "INSERT INTO chat_messages (id, tenant_id, channel_id, channel_type, body, status, \
-         to_user_id, parent_message_id, created_by, created_on, modified_by, modified_on, deleted) \
+         to_user_id, parent_message_id, created_by, created_on, modified_by, modified_on, deleted, seq) \
          VALUES";
     write!(
         sql,
         "INSERT INTO chat_channels (tenant_id, channel_id, channel_type, created_by, created_on) \
          VALUES ('t', 'd', 'group', 'author', 0);\
-         {insert} (X'{:032x}', 'u', 'c', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE);\
-         {insert} (X'{:032x}', 't', 'd', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE);",
+         {insert} (X'{:032x}', 'u', 'c', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE, 1);\
+         {insert} (X'{:032x}', 't', 'd', 'group', 'elsewhere', 0, NULL, NULL, 'author', 1, 'author', 1, FALSE, 1);",
         1, 2
     )
     .unwrap();
     for it in &facts.messages {
         write!(
             sql,
-            "{insert} ({}, 't', 'c', 'group', 'text', 0, {}, {}, '{}', 1, '{}', 1, {});",
+            "{insert} ({}, 't', 'c', 'group', 'text', 0, {}, {}, '{}', 1, '{}', 1, {}, 1);",
             id(it.id),
             text_or_null(it.addressee),
             id_or_null(it.parent),

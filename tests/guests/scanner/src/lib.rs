@@ -42,6 +42,7 @@ impl Guest for Scanner {
                 }
             }
             "nothing" => return Err("it has nothing to say".to_owned()),
+            "mutter" => return Err("\u{e9}".repeat(number)),
             "log" => (0..number).for_each(|line| log(Level::Info, &line.to_string())),
             _ => {}
         }
@@ -56,12 +57,23 @@ impl Guest for Scanner {
         match word {
             "facts" => facts.extend((0..number).map(|_| fact("more", word))),
             "long-fact" => facts.push(fact("long", "x".repeat(number))),
+            "fact-name" => facts.push(fact(&"x".repeat(number), word)),
+            "at-once" => facts.push(fact("at-once", content::read(0, u32::MAX).len())),
             "derive" => derived.push(copy(number)),
+            "derived-name" => derived.push(Derived {
+                name: "x".repeat(number),
+                ..copy(1)
+            }),
+            "derived-type" => derived.push(Derived {
+                media_type: "x".repeat(number),
+                ..copy(1)
+            }),
             "derive-many" => derived.extend((0..number).map(|_| copy(1))),
             _ => {}
         }
         Ok(Findings {
             verdict: match is_marked() {
+                _ if word == "accuse" => Verdict::Suspicious("\u{e9}".repeat(number)),
                 true => Verdict::Suspicious("the EICAR test file".to_owned()),
                 false => Verdict::Clean,
             },

@@ -109,6 +109,10 @@ impl ports::Transaction for Transaction<'_> {
         Ok(())
     }
 
+    fn inspect(&mut self, _blob: &str, _type: &str, _tag: &str) -> Result<bool, ports::Error> {
+        Ok(false)
+    }
+
     fn end_downloads(&mut self, _tag: &str) -> Result<(), ports::Error> {
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::attachments;
 use super::clients::Target;
 use super::log::Books;
 use crate::load;
@@ -31,7 +32,7 @@ pub(super) struct Audit {
     pub(super) unknown: usize,
 }
 
-/// Reads everything back: messages through the service, rows past it.
+/// Reads everything back: messages and attachments through the service, rows past it.
 pub(super) async fn audit(books: &Books, target: &Target, database: &str) -> Result<Audit> {
     let mut audit = Audit::default();
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
@@ -64,6 +65,9 @@ pub(super) async fn audit(books: &Books, target: &Target, database: &str) -> Res
         audit.lost += usize::from(*answered && !there);
     }
     audit.unknown += found.len();
+
+    audit.answered += books.attachments.len();
+    audit.lost += attachments::lost(&books.attachments, target).await?;
     Ok(audit)
 }
 

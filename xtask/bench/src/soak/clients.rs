@@ -9,13 +9,14 @@ use anyhow::Result;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use super::attachments;
 use super::log::{Failure, Log};
 use crate::load;
 use crate::routes::escape;
 use crate::wire::{Answer, Wire};
 
 /// Clients of each kind, all the time.
-const CLIENTS: [(Kind, usize); 7] = [
+const CLIENTS: [(Kind, usize); 9] = [
     (Kind::Page, 4),
     (Kind::ById, 4),
     (Kind::Post, 4),
@@ -23,10 +24,12 @@ const CLIENTS: [(Kind, usize); 7] = [
     (Kind::Upload, 3),
     (Kind::Download, 2),
     (Kind::Transaction, 2),
+    (Kind::Attach, 2),
+    (Kind::Fetch, 2),
 ];
 
 /// How long a slow client takes to send or to read.
-const SLOW: Duration = Duration::from_millis(1_200);
+pub(super) const SLOW: Duration = Duration::from_millis(1_200);
 
 /// How long a transaction is open.
 const OPEN: Duration = Duration::from_millis(400);
@@ -63,6 +66,10 @@ pub(super) enum Kind {
     Download,
     /// A transaction that is open while a body arrives in pieces.
     Transaction,
+    /// An attachment that arrives in pieces on its way to the store.
+    Attach,
+    /// An attachment that is read from the store in pieces.
+    Fetch,
 }
 
 impl Kind {
@@ -75,6 +82,8 @@ impl Kind {
             Self::Upload => "slow upload, streamed",
             Self::Download => "long answer, read slowly",
             Self::Transaction => "open transaction",
+            Self::Attach => "attachment, sent slowly",
+            Self::Fetch => "attachment, read slowly",
         }
     }
 
@@ -84,7 +93,7 @@ impl Kind {
         Duration::from_millis(match self {
             Self::Page | Self::ById => 10,
             Self::Post => 20,
-            Self::SlowPost | Self::Upload | Self::Download => 0,
+            Self::SlowPost | Self::Upload | Self::Download | Self::Attach | Self::Fetch => 0,
             Self::Transaction => 200,
         })
     }
@@ -99,6 +108,8 @@ pub(super) struct Target {
     pub(super) channel: String,
     /// A message of it.
     pub(super) id: String,
+    /// An attachment of it.
+    pub(super) attachment: String,
 }
 
 /// Has all clients at work until `work` is done, and waits for their last answers. `run`
@@ -173,6 +184,12 @@ impl Client {
             Kind::Upload => upload(wire, number).await,
             Kind::Download => download(wire).await,
             Kind::Transaction => self.transaction(wire, number).await,
+            Kind::Attach => {
+                let id = attachments::send(wire, &self.target, number, SLOW).await?;
+                self.log.books.attachments.insert(id, number);
+                Ok(())
+            }
+            Kind::Fetch => attachments::read(wire, &self.target).await,
         }
     }
 
@@ -278,9 +295,17 @@ fn head(path: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn good(answer: Answer<'_>) -> Result<Answer<'_>, Failure> {
-    match answer.status {
-        200 => Ok(answer),
-        other => Err(Failure::Wrong(format!("{other}: {}", answer.text()))),
+    expect(answer, 200)
+}
+
+pub(super) fn expect(answer: Answer<'_>, status: u16) -> Result<Answer<'_>, Failure> {
+    match answer.status == status {
+        true => Ok(answer),
+        false => Err(Failure::Wrong(format!(
+            "{}: {}",
+            answer.status,
+            answer.text()
+        ))),
     }
 }
 
@@ -291,7 +316,7 @@ fn same(answer: &Answer<'_>, wanted: &str) -> Result<(), Failure> {
     }
 }
 
-/// The id of a message.
+/// The id of a message or an attachment.
 pub(super) fn id(answer: &Answer<'_>) -> Result<String, Failure> {
     let message: Value = serde_json::from_slice(answer.body)?;
     let id = message.get("id").and_then(Value::as_str);

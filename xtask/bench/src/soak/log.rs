@@ -57,12 +57,23 @@ impl Tally {
 }
 
 /// Everything that was written, whether it was answered or not.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Books {
     /// The ids of messages, by their bodies, which are unique; none without an answer.
     pub(super) messages: HashMap<String, Option<String>>,
     /// Whether rows of transactions were answered, by their ids.
     pub(super) rows: HashMap<u64, bool>,
+    /// Attachments whose content was answered, by their ids: the numbers that it was made of.
+    pub(super) attachments: HashMap<String, u64>,
+}
+
+impl Books {
+    /// Adds what another wrote.
+    pub(super) fn add(&mut self, other: Self) {
+        self.messages.extend(other.messages);
+        self.rows.extend(other.rows);
+        self.attachments.extend(other.attachments);
+    }
 }
 
 /// What clients saw.
@@ -107,8 +118,7 @@ impl Log {
             ours.lost += theirs.lost;
             ours.times.extend(theirs.times);
         }
-        self.books.messages.extend(other.books.messages);
-        self.books.rows.extend(other.books.rows);
+        self.books.add(other.books);
         self.told.extend(other.told);
         self.told.truncate(TOLD);
     }

@@ -5,6 +5,7 @@
 //! the load alone, and what the gateway takes afterwards; then the same load with swaps of
 //! both plugins, and the same look; at last a canary that is bad.
 
+mod attachments;
 mod books;
 mod canary;
 mod clients;
@@ -201,8 +202,7 @@ impl Run<'_> {
         eprintln!("    reading back");
         let mut books = log::Books::default();
         for log in [&quiet, &swapped] {
-            books.messages.extend(log.books.messages.clone());
-            books.rows.extend(log.books.rows.clone());
+            books.add(log.books.clone());
         }
         // Written before the load, and not by it.
         for text in filled() {
@@ -233,12 +233,16 @@ impl Run<'_> {
             ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
             id = clients::id(&answer).map_err(|failure| anyhow::anyhow!("{failure:?}"))?;
         }
-        Ok(Target {
+        let mut target = Target {
             addr: self.server.addr,
             token,
             channel,
             id,
-        })
+            attachment: String::new(),
+        };
+        let attachment = attachments::prepare(&mut wire, &target).await;
+        target.attachment = attachment.map_err(|failure| anyhow::anyhow!("{failure:?}"))?;
+        Ok(target)
     }
 
     /// Swaps both plugins, in turn, until there were enough or the time is over.

@@ -53,6 +53,13 @@ impl Asks<'_> {
             for route in [CONTENT, "/attach-files/{id}/content"] {
                 self.add(("GET", route, ""), VIEW_FILE, (target, None), bytes.clone());
             }
+            // Nothing was made of these.
+            let none = match bytes {
+                Expected::Answered => Expected::Unseen,
+                other => other,
+            };
+            let route = "/attachments/{id}/thumbnail";
+            self.add(("GET", route, ""), VIEW_FILE, (target, None), none);
             let link = self.gate(sees, true, Expected::Made(vec!["chat_links"]));
             let route = "/attachments/{id}/links";
             self.add(("POST", route, ""), VIEW_FILE, (target, None), link);

@@ -1,17 +1,12 @@
-//! The matrix over channels and what is said there: who is what in a channel of which kind,
-//! and what comes of each request. Written from the rules of `docs/channels.md`, not from
-//! the statements.
+//! Who may do what in a channel, as the documentation says it.
 
-use chat::api::Body;
-use chat::ports::Outcome::Denied;
 use serde_json::{Value as Json, json};
 
-use super::grouped;
-use crate::support::{Service, User, join};
+use super::SELF;
 
 /// What somebody is in the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
+pub(super) enum Who {
     Never,
     /// Comes after the request.
     NotYet,
@@ -23,7 +18,7 @@ enum Who {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Group,
     Public,
     Direct,
@@ -31,15 +26,15 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Case {
-    who: Who,
-    kind: Kind,
-    same_tenant: bool,
-    moderates: bool,
+pub(super) struct Case {
+    pub(super) who: Who,
+    pub(super) kind: Kind,
+    pub(super) same_tenant: bool,
+    pub(super) moderates: bool,
 }
 
 impl Case {
-    fn all() -> impl Iterator<Item = Self> {
+    pub(super) fn all() -> impl Iterator<Item = Self> {
         use Kind::{Archived, Direct, Group, Public};
         use Who::{Banned, Left, Member, Moderator, Never, NotYet, Owner};
         let whos = [Never, NotYet, Member, Moderator, Owner, Left, Banned];
@@ -59,7 +54,7 @@ impl Case {
         })
     }
 
-    fn role(self) -> Option<&'static str> {
+    pub(super) fn role(self) -> Option<&'static str> {
         match self.who {
             Who::Member => Some("member"),
             Who::Moderator => Some("moderator"),
@@ -68,11 +63,11 @@ impl Case {
         }
     }
 
-    fn is_member(self) -> bool {
+    pub(super) fn is_member(self) -> bool {
         self.same_tenant && self.role().is_some()
     }
 
-    fn sees(self) -> bool {
+    pub(super) fn sees(self) -> bool {
         self.is_member() || (self.same_tenant && self.kind == Kind::Public)
     }
 
@@ -109,111 +104,21 @@ impl Case {
     }
 }
 
-const SELF: &str = "self";
-
-/// The scene: a channel of another's with a message, as the case has it. The other is an
-/// owner, so that nobody is the last one by chance.
-struct Scene {
-    service: Service,
-    user: User,
-    message: String,
-    report: String,
-}
-
-impl Scene {
-    fn new(case: Case) -> Self {
-        let service = Service::new();
-        let author = service.user("author");
-        author.say("c", "text");
-        let message = author.say("c", "findme");
-        let connection = &service.0.connection;
-        let kind = match case.kind {
-            Kind::Group | Kind::Archived => "group",
-            Kind::Public => "public",
-            Kind::Direct => "direct",
-        };
-        let sql = "UPDATE chat_channels SET kind = ? WHERE channel_id = 'c'";
-        connection.execute(sql, [kind]).unwrap();
-        for (user, role) in [("reader", "member"), ("steward", "moderator")] {
-            join(&service, "c", user, role);
-        }
-        if let Some(role) = case.role() {
-            join(&service, "c", SELF, role);
-        }
-        if case.who == Who::Left {
-            join(&service, "c", SELF, "member");
-            let gone = "DELETE FROM chat_members WHERE user_id = 'self'";
-            connection.execute(gone, ()).unwrap();
-        }
-        if case.who == Who::Banned {
-            let ban = "INSERT INTO chat_bans (tenant_id, channel_id, user_id, banned_by, banned_on) \
-                VALUES ('t', 'c', 'self', 'author', 0)";
-            connection.execute(ban, ()).unwrap();
-        }
-        let report = author.make(&format!("/messages/{message}/reports"), json!({}));
-        // Somebody who is out, so that letting in again finds one.
-        let ban = "INSERT INTO chat_bans (tenant_id, channel_id, user_id, banned_by, banned_on) \
-            VALUES ('t', 'c', 'out', 'author', 0)";
-        connection.execute(ban, ()).unwrap();
-        let pin = "INSERT INTO chat_pins (tenant_id, channel_id, message_id, pinned_by, pinned_on) \
-            SELECT tenant_id, channel_id, id, 'author', 0 FROM chat_messages WHERE body = 'text'";
-        connection.execute(pin, ()).unwrap();
-        if case.kind == Kind::Archived {
-            let sql = "UPDATE chat_channels SET archived_on = 1 WHERE channel_id = 'c'";
-            connection.execute(sql, ()).unwrap();
-        }
-        let user = service.user(SELF);
-        let user = if case.moderates {
-            user.moderator()
-        } else {
-            user
-        };
-        let user = match case.same_tenant {
-            true => user,
-            false => user.claim("tenantId", json!("u")),
-        };
-        Self {
-            report: report["id"].as_str().unwrap().to_owned(),
-            service,
-            user,
-            message,
-        }
-    }
-
-    /// Everything that is in the tables.
-    fn dump(&self) -> String {
-        let mut dump = String::new();
-        for table in super::tables(&self.service) {
-            let sql = format!("SELECT * FROM {table}");
-            let mut statement = self.service.0.connection.prepare_cached(&sql).unwrap();
-            let columns = statement.column_count();
-            let mut rows = statement.query(()).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                for column in 0..columns {
-                    dump.push_str(&format!("{:?}|", row.get_ref(column).unwrap()));
-                }
-                dump.push_str(&format!("{table}\n"));
-            }
-        }
-        dump
-    }
-}
-
 /// What has to come of a request.
-struct Ask {
-    method: &'static str,
-    route: &'static str,
-    query: &'static str,
-    other: &'static str,
-    body: Json,
-    status: u16,
+pub(super) struct Ask {
+    pub(super) method: &'static str,
+    pub(super) route: &'static str,
+    pub(super) query: &'static str,
+    pub(super) other: &'static str,
+    pub(super) body: Json,
+    pub(super) status: u16,
     /// Rows of the answer, where it is a list.
-    rows: Option<usize>,
-    permission: &'static str,
+    pub(super) rows: Option<usize>,
+    pub(super) permission: &'static str,
 }
 
 /// All requests of a case, from the rules.
-fn asks(case: Case) -> Vec<Ask> {
+pub(super) fn asks(case: Case) -> Vec<Ask> {
     let mut all = Vec::new();
     let mut add = |permission,
                    method,
@@ -756,7 +661,7 @@ fn asks(case: Case) -> Vec<Ask> {
 }
 
 /// What the table of requests walks, for the other matrix.
-pub(super) const OPERATIONS: [(&str, &str); 52] = [
+pub(in crate::matrix) const OPERATIONS: [(&str, &str); 52] = [
     ("DELETE", "/blocks/{userId}"),
     ("DELETE", "/channels/{id}/archive"),
     ("DELETE", "/channels/{id}/bans/{userId}"),
@@ -810,143 +715,3 @@ pub(super) const OPERATIONS: [(&str, &str); 52] = [
     ("PUT", "/messages/{id}/reactions/{emoji}"),
     ("PUT", "/presence"),
 ];
-
-#[test]
-fn everybody_gets_what_the_rules_of_channels_say() {
-    let (mut cells, mut failures) = (0, Vec::new());
-    let mut walked = std::collections::BTreeSet::new();
-    for case in Case::all() {
-        for ask in asks(case) {
-            let scene = Scene::new(case);
-            let id = |unknown: bool| match (ask.route.starts_with("/channels/"), unknown) {
-                (true, false) => "c".to_owned(),
-                (true, true) => "other".to_owned(),
-                (false, true) => super::rules::UNKNOWN.to_owned(),
-                (false, false) if ask.route.starts_with("/reports") => scene.report.clone(),
-                (false, false) => scene.message.clone(),
-            };
-            let path = |unknown: bool| {
-                let path = ask
-                    .route
-                    .replace("{id}", &id(unknown))
-                    .replace("{userId}", ask.other);
-                path.replace("{emoji}", ask.other) + ask.query
-            };
-            let send = |user: &User, path: &str| {
-                let body = match &ask.body {
-                    Json::Null => Body::Empty,
-                    body => Body::Bytes(body.to_string().into_bytes()),
-                };
-                scene.service.0.statements.borrow_mut().clear();
-                let answer = user.send(ask.method, path, body);
-                (answer, scene.service.0.statements.borrow().len())
-            };
-            walked.insert((ask.method, ask.route));
-            let mut note = |problem: String| {
-                let body = &ask.body;
-                failures.push(format!(
-                    "{case:?}\n  {} {} {body}: {problem}",
-                    ask.method,
-                    path(false)
-                ));
-            };
-            // Nobody, and who has every word but the one that is asked for.
-            let before = scene.dump();
-            let told = scene.service.0.events.borrow().len();
-            let words: Vec<_> = ["1", "2", "3", "4"]
-                .into_iter()
-                .filter(|it| *it != ask.permission)
-                .collect();
-            let powerless = scene.user.clone().claim("permissions", json!(words));
-            for (user, status) in [(scene.service.nobody(), 401), (powerless, 403)] {
-                let (answer, statements) = send(&user, &path(false));
-                cells += 1;
-                if answer.status != status || statements > 0 {
-                    note(format!(
-                        "wanted {status} at once, got {} after {statements}",
-                        answer.status
-                    ));
-                }
-            }
-            // What is not there, for comparison.
-            let (unknown, unknown_work) = match ask.status {
-                404 if ask.route.contains("{id}") => send(&scene.user, &path(true)),
-                _ => send(&scene.service.nobody(), "/nowhere"),
-            };
-            if scene.dump() != before {
-                note("somebody without the right has changed something".to_owned());
-            }
-            let denials = || {
-                let audit = scene.service.0.audit.borrow();
-                audit.iter().filter(|it| it.outcome == Denied).count()
-            };
-            let denied = denials();
-            let (answer, work) = send(&scene.user, &path(false));
-            cells += 1;
-            if answer.status != ask.status {
-                note(format!(
-                    "wanted {}, got {} {}",
-                    ask.status, answer.status, answer.text
-                ));
-                continue;
-            }
-            if answer.status >= 400 && scene.dump() != before {
-                note("a refusal has changed something".to_owned());
-            }
-            if answer.status >= 400 && scene.service.0.events.borrow().len() != told {
-                note("a refusal was told".to_owned());
-            }
-            // Only for those outside: a member may well learn that a user isn't there.
-            let is_hidden = answer.status == 404 && !case.sees() && ask.route.contains("{id}");
-            if is_hidden && (answer.text != unknown.text || work != unknown_work) {
-                note(format!(
-                    "an unknown one: {} after {unknown_work}, and not {work}",
-                    unknown.text
-                ));
-            }
-            let is_denial = answer.status == 403;
-            if denials() - denied != usize::from(is_denial) {
-                note(format!(
-                    "{} denials in the audit record",
-                    denials() - denied
-                ));
-            }
-            if let Some(rows) = ask.rows {
-                let found = answer.json.as_array().map(Vec::len);
-                if found != Some(rows) {
-                    note(format!("wanted {rows} rows, got {}", answer.text));
-                }
-            }
-            if ask.route == "/events" {
-                let topics = answer.subscription.as_ref().map(|it| it.topics.len());
-                if topics != Some(1 + usize::from(case.is_member())) {
-                    note(format!("{topics:?} topics"));
-                }
-            }
-            if ask.route == "/sync" {
-                let found = answer.json["channels"].as_array().unwrap().len();
-                if found != usize::from(case.is_member()) {
-                    note(format!("{found} channels"));
-                }
-            }
-            if case.who == Who::NotYet && case.same_tenant {
-                // Who comes in later finds what there is.
-                join(&scene.service, "c", SELF, "member");
-                let found = scene.user.get("/channels/c/messages").status;
-                if found != 200 && ask.route != "/users/{userId}/erasure" {
-                    note(format!("joins later: {found}"));
-                }
-            }
-        }
-    }
-    let some: Vec<_> = failures.iter().take(25).map(String::as_str).collect();
-    assert!(
-        some.is_empty(),
-        "{} of {cells} differ:\n{}",
-        failures.len(),
-        some.join("\n")
-    );
-    let walked: Vec<_> = walked.into_iter().collect();
-    assert_eq!(walked, OPERATIONS);
-    println!("{} cells", grouped(cells));
-}
