@@ -1,5 +1,6 @@
 //! Clients of live connections, which read what they are sent as strictly as they can.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Listener {
     buffer: String,
     /// The last `id` that came, with data or without.
     pub cursor: Option<String>,
+    /// The last position that came of each topic: they only go up.
+    positions: HashMap<String, u64>,
 }
 
 impl Listener {
@@ -70,6 +73,7 @@ impl Listener {
             chunks: Box::pin(response.bytes_stream()),
             buffer: String::new(),
             cursor: cursor.map(str::to_owned),
+            positions: HashMap::new(),
         }
     }
 
@@ -85,6 +89,7 @@ impl Listener {
             chunks: Box::pin(response.bytes_stream()),
             buffer: String::new(),
             cursor: cursor.map(str::to_owned),
+            positions: HashMap::new(),
         })
     }
 
@@ -167,10 +172,17 @@ impl Listener {
         if id.is_some() {
             self.cursor.clone_from(&id);
         }
+        let data: Value = data?;
+        if let (Some(topic), Some(id)) = (data["topic"].as_str(), data["id"].as_str()) {
+            let position = id.split_once('-').expect("a place").1;
+            let position = position.parse().expect("a position");
+            let before = self.positions.insert(topic.to_owned(), position);
+            assert!(before < Some(position), "{before:?} before {data}");
+        }
         Some(Event {
             kind: kind?,
             id,
-            data: data?,
+            data,
         })
     }
 }

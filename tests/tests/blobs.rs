@@ -340,7 +340,7 @@ async fn a_link_is_part_of_a_transaction_and_keeps_content(database: TestDatabas
 async fn a_form_comes_part_by_part(database: TestDatabase) {
     let server = misfit(database).await;
     // The guest shows the first bytes of each part.
-    let readable = |length| [b"head".to_vec(), content(length - 4)].concat();
+    let readable = |length: usize| [b"head".to_vec(), content(length - 4)].concat();
     let form = Form::new()
         .text("channel", "general")
         .part("skip", Part::bytes(readable(400_000)).file_name("skipped"))

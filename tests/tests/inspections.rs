@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use gateway::capability::blob::store::Store;
+use gateway::capability::blob::{Blobs, Shelf};
 use gateway::config::Optimize;
 use gateway::plugin::{Engine, Inspector, Seen, Source, Unreadable};
+use gateway::telemetry::metrics::Metrics;
 use gateway_tests::database::TestDatabase;
 use gateway_tests::on_every_database;
 use gateway_tests::picture::png;
@@ -32,6 +35,7 @@ on_every_database!(
     a_stop_changes_nothing_for_what_waits_for_its_next_try,
     what_a_killed_gateway_held_is_taken_over,
     two_gateways_share_the_work,
+    who_has_lost_an_inspection_changes_nothing,
 );
 
 /// Inspections are looked for, and tried again, without delay.
@@ -427,6 +431,79 @@ async fn what_a_killed_gateway_held_is_taken_over(database: TestDatabase) {
         json!(["failed", "cpu"])
     );
     until(&server.database, "gateway_inspections", 0).await;
+    server.stop().await;
+}
+
+/// The tables alone: what a gateway may do to an inspection that another one took over.
+async fn who_has_lost_an_inspection_changes_nothing(database: TestDatabase) {
+    let files = [scanner()];
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = folder.path().display().to_string();
+    let more = [
+        LONG,
+        ("GATEWAY_BLOB_STORE", store.as_str()),
+        ("GATEWAY_INSPECTION_LEASE", "1h"),
+        ("GATEWAY_INSPECTION_CONCURRENCY", "1"),
+    ];
+    let env = env(&files, &more);
+    let again = database.again();
+    let config = gateway_tests::server::config(&database, &data, &[("misfit", "/")], &env);
+    let server = misfit(database, &env).await;
+    let asked = Asked::of(&server);
+    // The gateway is busy with the first: the second is left to the two of this test.
+    asked.inspect("busy", "a/b", "spin").await;
+    until(&again, "gateway_inspections WHERE worker IS NOT NULL", 1).await;
+    asked.inspect("held", "a/b", "content").await;
+
+    let shelf = Shelf {
+        store: Store::open(&config.blob).await.unwrap(),
+        settings: config.blob.clone(),
+        metrics: Metrics::new(&config.metrics),
+    };
+    let plugin = &config.plugins["misfit"];
+    let one = shelf.of("misfit", plugin, again.connect().await);
+    let other = shelf.of("misfit", plugin, again.connect().await);
+    let lease = Duration::from_secs(3600);
+    let due = async |of: &Blobs| of.due(10).await.unwrap();
+    let row = "gateway_inspections WHERE tag = 'held' AND tries";
+
+    let seen = due(&one).await.remove(0);
+    let mine = one.take(seen.clone(), lease).await.unwrap().unwrap();
+    assert_eq!((seen.tries, mine.tries), (0, 1));
+    // Who saw the same was too late, and nobody else sees it while it is held.
+    assert!(other.take(seen, lease).await.unwrap().is_none());
+    assert!(due(&other).await.is_empty());
+    assert!(one.hold(&mine, Duration::ZERO).await.unwrap());
+    let theirs = due(&other).await.remove(0);
+    let theirs = other.take(theirs, lease).await.unwrap().unwrap();
+    assert_eq!(theirs.tries, 2);
+
+    assert!(!one.hold(&mine, Duration::ZERO).await.unwrap());
+    one.put_off(&mine, Duration::ZERO).await.unwrap();
+    one.close_inspection(&mine).await.unwrap();
+    one.let_go().await.unwrap();
+    let held = format!("{row} = 2 AND worker IS NOT NULL");
+    assert_eq!(again.count(&held).await, 1);
+    assert!(due(&one).await.is_empty());
+    assert_eq!(again.count("gateway_blobs WHERE links = 1").await, 2);
+
+    // What is let go had no try; what is put off has had one, and its pause.
+    other.let_go().await.unwrap();
+    assert_eq!(
+        again.count(&format!("{row} = 1 AND worker IS NULL")).await,
+        1
+    );
+    let mine = one.take(due(&one).await.remove(0), lease).await.unwrap();
+    let mine = mine.unwrap();
+    one.put_off(&mine, lease).await.unwrap();
+    assert_eq!(
+        again.count(&format!("{row} = 2 AND worker IS NULL")).await,
+        1
+    );
+    assert!(due(&other).await.is_empty());
+    one.close_inspection(&mine).await.unwrap();
+    assert_eq!(again.count(&format!("{row} >= 0")).await, 0);
+    assert_eq!(again.count("gateway_blobs WHERE links = 1").await, 1);
     server.stop().await;
 }
 

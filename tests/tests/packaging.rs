@@ -76,10 +76,7 @@ async fn the_file_and_the_unit_go_together() {
     for name in ["jwt_secret", "database_url"] {
         assert!(unit.contains(&format!("LoadCredential={name}:")), "{name}");
     }
-    // Each command is one that there is.
-    for command in ["serve", "config check"] {
-        assert!(unit.contains(&format!("/gateway {command} --config")));
-    }
+    assert!(unit.contains("/gateway serve --config"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, Cors, Database, database_url, installer, settings};
+use super::{BusKind, Config, Cors, Database, database_url, installer, settings};
 
 /// The longest name that PostgreSQL keeps.
 const MAX_SCHEMA: usize = 63;
@@ -80,6 +80,14 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
             let reason = longer_than_wall_time(cpu, wall);
             return refuse(&format!("inspector.{name}.limits.cpu_time"), reason);
         }
+    }
+    let mut databases = config
+        .plugins
+        .values()
+        .map(|plugin| plugin.database.as_ref().unwrap_or(&config.database));
+    let is_postgres = |database: &Database| database_url::is_postgres(&database.url);
+    if config.events.bus == BusKind::Postgres && !databases.any(is_postgres) {
+        return refuse("events.bus", "no event log is in a PostgreSQL".into());
     }
     installer::check(config, layers)?;
     if config.database.schema.is_some() && !database_url::is_postgres(&config.database.url) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{self, Pending, Report};
+use super::check::{self, Pending};
 use super::error::ChangeError;
 use super::roster::{CONTRACTING, Seen};
 use super::service::Service;

@@ -145,9 +145,10 @@ enum Settled {
 /// The request is out of the handler's hands now. Of an answer that lasts, the connection is
 /// still in use; one that is alone on its connection takes it.
 fn settle(mut response: Response<Body>, busy: Busy, is_alone: bool) -> Settled {
-    if response.extensions_mut().remove::<Lasting>().is_none() {
+    let Some(lasting) = response.extensions_mut().remove() else {
         return Settled::Here(response);
-    }
+    };
+    let is_alone = is_alone && matches!(lasting, Lasting::Alone);
     let (head, body) = response.into_parts();
     match body {
         Either::Right(body) if is_alone => Settled::Elsewhere(Box::new(Answer { head, body })),

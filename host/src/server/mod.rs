@@ -31,7 +31,12 @@ pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
 /// Beside an answer: its connection is in use as long as the body is there, whether or not
 /// anything is written.
 #[derive(Debug, Clone, Copy)]
-pub struct Lasting;
+pub enum Lasting {
+    /// And others may follow on the connection.
+    Shared,
+    /// And its end is that of the connection, where there is no other answer on it.
+    Alone,
+}
 
 /// What a connection is counted by. Beside a request that asks to take its connection over:
 /// whoever does so keeps it for as long.

@@ -174,33 +174,36 @@ async fn what_is_suspicious_is_kept_back_and_cut_on_every_gateway(database: Test
     let store = folder.path().display().to_string();
     let store = ("GATEWAY_BLOB_STORE", store.as_str());
     let again = database.again();
-    // After its first look, which finds nothing, it looks no more.
-    let server = chat_with(
-        database,
-        "",
-        &[store, ("GATEWAY_INSPECTION_INTERVAL", "1h")],
-    )
-    .await;
+    let env = inspectors();
+    let mut env = borrowed(&env);
+    env.push(store);
+    // This one inspects one thing at a time, and is busy with the first for long.
+    let busy = [
+        ("GATEWAY_INSPECTION_CONCURRENCY", "1"),
+        ("GATEWAY_INSPECTOR_SCANNER_LIMITS_CPU_TIME", "50s"),
+    ];
+    let server = chat_with(database, "", &[env.as_slice(), &busy].concat()).await;
     let (ann, bob) = (
         user(&server, "t", "ann", &[]),
         user(&server, "t", "bob", &[]),
     );
     say(&ann, "first", &[], Some("bob")).await;
+    upload(&bob, "long.txt", b"spin").await;
+    let held = "gateway_inspections WHERE worker IS NOT NULL";
+    until(&server.database, held, 1).await;
     let mut bytes = vec![b'.'; 32 << 20];
     let signature = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE";
     bytes[10..10 + signature.len()].copy_from_slice(signature);
     let id = upload(&bob, "a.txt", &bytes).await;
     say(&bob, "see", &[&id], None).await;
     let of_ann = begin(&ann, &content(&id)).await;
-    assert_eq!(server.database.count("gateway_inspections").await, 1);
+    let waits = "gateway_inspections WHERE worker IS NULL";
+    assert_eq!(server.database.count(waits).await, 1);
 
-    let env = inspectors();
-    let mut env = borrowed(&env);
-    env.push(store);
     let other = chat_with(again, "", &env).await;
     assert_eq!(endings(&server, 1).await, ["ended"]);
     assert!(!is_whole(of_ann).await);
-    let read = inspected(&server, &bob, &id).await;
+    let (_, read) = bob.get(&format!("/attachments/{id}")).await;
     assert_eq!(read["state"], "quarantined");
     let moderator = user(&server, "t", "ann", &["ModerateMessage"]);
     for user in [&ann, &bob, &moderator] {

@@ -28,7 +28,7 @@ async fn open(server: &Server, target: &str) -> (Socket, Value) {
 async fn a_socket_says_the_same_as_a_stream(database: TestDatabase) {
     let server = misfit(database).await;
     let (mut socket, hello) = open(&server, TARGET).await;
-    assert_eq!(hello["heartbeat"], json!(25.0));
+    assert_eq!(hello["heartbeat"], json!(25));
     assert_eq!(socket.next().await.unwrap()["type"], "sync.ready");
     publish(&server, "a", 0..3).await;
     let first = socket.next().await.unwrap();
@@ -276,7 +276,8 @@ async fn an_expired_token_and_a_stop_have_their_codes() {
             reason: cursor
         }
     );
-    long.close().await;
+    // Its answer to the farewell.
+    assert!(long.next().await.is_err());
     assert!(stopping.await.unwrap(), "a connection had to be cut");
     drop((database, data));
 }

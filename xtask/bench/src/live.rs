@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::load;
 use crate::outside::Bench;
@@ -174,13 +175,13 @@ async fn fan(addr: SocketAddr, subscribers: usize, events: usize) -> Result<(f64
     let topic = format!("fan-{subscribers}");
     let (sender, mut seen) = mpsc::unbounded_channel();
     let places = Arc::new(Semaphore::new(OPENING));
-    let mut tasks = Vec::new();
+    let (mut tasks, mut listening) = (Vec::new(), JoinSet::new());
     for number in 0..subscribers {
         let place = Arc::clone(&places).acquire_owned().await?;
         let (sender, topic) = (sender.clone(), topic.clone());
         let (ready, is_ready) = tokio::sync::oneshot::channel();
         tasks.push(is_ready);
-        tokio::spawn(async move {
+        listening.spawn(async move {
             let target = format!("/events?subject=s-{number}&topics={topic}");
             let opened = tokio::time::timeout(PATIENCE, open(addr, &target, false)).await;
             drop(place);

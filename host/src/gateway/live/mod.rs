@@ -97,7 +97,10 @@ impl Wish {
         if *method == Method::HEAD {
             return Ok(response.map(|_| whole(Bytes::new())));
         }
-        response.extensions_mut().insert(Lasting);
+        response.extensions_mut().insert(match is_stream {
+            true => Lasting::Alone,
+            false => Lasting::Shared,
+        });
         Ok(response.map(|_| Either::Right(body)))
     }
 }

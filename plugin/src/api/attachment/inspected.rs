@@ -1,6 +1,6 @@
 //! What inspectors found, as the host reports it: nobody asks for it, and nobody waits.
 
-use crate::domain::attachment::Findings;
+use super::finding::findings;
 use crate::domain::time;
 use crate::ports::{Level, Ports, Report};
 use crate::store::{self, Taken};
@@ -16,7 +16,7 @@ pub fn inspected<P: Ports>(ports: &P, tag: &str, report: &Report) -> Result<(), 
         ports.log(Level::Error, "a report with a tag that is none of ours");
         return Ok(());
     };
-    let findings = Findings::new(&report.inspections);
+    let findings = findings(&report.inspections);
     let now = time::whole_millis(ports.now());
     match store::take_findings(ports, now, (file, &report.blob), &findings) {
         Ok(Taken::Done | Taken::Before) => {}

@@ -3,6 +3,7 @@
 mod content;
 mod create;
 mod digest;
+mod finding;
 mod form;
 mod history;
 mod inspected;
