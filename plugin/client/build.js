@@ -17,7 +17,7 @@ function run(program, ...args) {
 }
 
 function generate(to) {
-  run("openapi-typescript", "openapi.json", "--output", to, "--alphabetize");
+  run("openapi-typescript", "openapi.json", "--output", to, "--alphabetize", "--default-non-nullable", "false");
 }
 
 function compile(...args) {

@@ -22,7 +22,48 @@ export interface Change {
 export declare class State {
     #private;
     userId: string;
-    readonly channels: Map<string, any>;
+    readonly channels: Map<string, {
+        activeOn: string;
+        archivedOn: string | null;
+        channelType: string;
+        createdBy: string;
+        createdOn: string;
+        hasMoreUnread: boolean;
+        id: string;
+        kind: "direct" | "group" | "public";
+        lastMessage: {
+            body: string;
+            channelId: string;
+            channelType: string;
+            clientMessageId: string | null;
+            createdBy: string;
+            createdOn: string;
+            editedOn: string | null;
+            forwardedFrom: string | null;
+            id: string;
+            mentions: string[];
+            modifiedOn: string;
+            parentMessageId: string | null;
+            seq: number | null;
+            status: number;
+            subject: string | null;
+            toUserId: string | null;
+            version: number;
+        } | null;
+        lastSeq: number;
+        membership: {
+            deliveredSeq: number;
+            joinedOn: string;
+            mutedUntil: string | null;
+            readSeq: number;
+            role: "owner" | "moderator" | "member";
+        } | null;
+        name: string | null;
+        retentionSeconds: number | null;
+        slowSeconds: number;
+        topic: string | null;
+        unread: number;
+    }>;
     readonly blocked: Set<string>;
     readonly open: Map<string, Open>;
     /** Up to which number the unread messages of a channel are counted already. */
