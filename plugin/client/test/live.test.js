@@ -73,11 +73,17 @@ test("it begins with the state, and goes on behind what it has", async (t) => {
       it.ready("v1.e.9");
       it.close(1012, "v1.e.10");
     },
+    (response) => {
+      const it = stream(response);
+      it.event(11);
+      it.signal("typing");
+      setTimeout(it.cut, 20);
+    },
     over,
   ]);
   assert.equal(await seen.end, "asked");
-  assert.deepEqual(seen.events, ["3-1", "3-2", "3-3", "over"]);
-  assert.deepEqual(seen.tries.map((it) => it.query.get("cursor")), ["v1.sync.1", "v1.e.7", "v1.e.10"]);
+  assert.deepEqual(seen.events, ["3-1", "3-2", "3-3", "3-11", "typing", "over"]);
+  assert.deepEqual(seen.tries.map((it) => it.query.get("cursor")), ["v1.sync.1", "v1.e.7", "v1.e.10", "v1.e.11"]);
   assert.equal(seen.syncs, 1);
   assert.ok(seen.tries.every((it) => it.headers.authorization === "Bearer token-0"));
   assert.ok(seen.tries.every((it) => [...it.query.keys()].join() === "cursor"));

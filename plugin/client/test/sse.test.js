@@ -5,13 +5,14 @@ import { Parser } from "../dist/sse.js";
 
 const TEXT =
   "retry: 3000\n\nid: v1.a\nevent: message.created\ndata: {\"n\":1}\n\n" +
-  ": a comment\r\n\r\nid: v1.b\r\n\r\nevent: typing\rdata: 1\rdata: 2\r\r";
+  ": a comment\r\n\r\nid: v1.b\r\n\r\nevent: typing\r\ndata: 1\r\ndata: 2\r\n\r\nevent: x\rdata: 3\r\r";
 
 const BLOCKS = [
   { id: null, kind: "message", data: null, retry: 3000 },
   { id: "v1.a", kind: "message.created", data: '{"n":1}', retry: null },
   { id: "v1.b", kind: "message", data: null, retry: null },
   { id: "v1.b", kind: "typing", data: "1\n2", retry: null },
+  { id: "v1.b", kind: "x", data: "3", retry: null },
 ];
 
 test("blocks are the same however the text is cut", () => {

@@ -38,6 +38,12 @@ async function state(...channels) {
 
 const told = (type, data) => ({ topic: "t", type, at: AT, data });
 
+test("a state of several pages is one", async () => {
+  const it = await state(entry({ id: "a" }), entry({ id: "b" }));
+  assert.deepEqual([...it.channels.keys()], ["a", "b", "c"]);
+  assert.deepEqual([it.userId, [...it.blocked]], ["ann", ["eve"]]);
+});
+
 test("messages are counted once, and one's own are not", async () => {
   const it = await state();
   const { unread, lastSeq } = it.channels.get("c");

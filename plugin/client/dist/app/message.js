@@ -18,9 +18,9 @@ function names(...all) {
     return all.filter(Boolean).join(" ");
 }
 function quote(parent, text, actions) {
-    return button(text ?? "An earlier message", () => actions.jump(parent), {
+    return button(text, () => actions.jump(parent), {
         className: "quote",
-        "aria-label": `In reply to: ${text ?? "an earlier message"}`,
+        "aria-label": `In reply to: ${text}`,
     });
 }
 function attachment(it, actions) {

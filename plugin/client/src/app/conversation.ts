@@ -251,7 +251,7 @@ export class Conversation {
         own,
         first: begin(message.createdBy, message.createdOn),
         mayRemove: own || role !== "member",
-        parent: parent ? `${parent.createdBy}: ${parent.body}` : null,
+        parent: parent ? `${parent.createdBy}: ${parent.body}` : this.#hasBefore ? "An earlier message" : "A message that is gone",
         receipt: message.id === lastOwn ? this.#receipt(message) : "",
       };
       const sign = JSON.stringify([message, seen]);

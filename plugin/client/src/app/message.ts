@@ -23,7 +23,8 @@ export interface Seen {
   /** The first of several of the same author. */
   first: boolean;
   mayRemove: boolean;
-  parent: string | null;
+  /** What the message says that it answers. */
+  parent: string;
   /** Who has read it, below the last one of one's own. */
   receipt: string;
 }
@@ -86,10 +87,10 @@ function names(...all: (string | false)[]): string {
   return all.filter(Boolean).join(" ");
 }
 
-function quote(parent: string, text: string | null, actions: Actions): HTMLElement {
-  return button(text ?? "An earlier message", () => actions.jump(parent), {
+function quote(parent: string, text: string, actions: Actions): HTMLElement {
+  return button(text, () => actions.jump(parent), {
     className: "quote",
-    "aria-label": `In reply to: ${text ?? "an earlier message"}`,
+    "aria-label": `In reply to: ${text}`,
   });
 }
 
