@@ -289,6 +289,25 @@ impl Page {
         self.call("DOM.setFileInputFiles", chosen).await;
     }
 
+    /// Has what is downloaded go to a folder.
+    pub async fn download_to(&mut self, folder: &Path) {
+        let session = self.session.take();
+        let wish = json!({ "behavior": "allow", "downloadPath": folder.display().to_string() });
+        self.call("Browser.setDownloadBehavior", wish).await;
+        self.session = session;
+    }
+
+    /// What assistive technology is told: the role and the name of each thing on the page.
+    pub async fn outline(&mut self) -> Vec<(String, String)> {
+        let tree = self.call("Accessibility.getFullAXTree", json!({})).await;
+        let nodes = tree["nodes"].as_array().unwrap().iter();
+        let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
+        nodes
+            .filter(|node| node["ignored"] == false)
+            .map(|node| (text(&node["role"]), text(&node["name"])))
+            .collect()
+    }
+
     /// Looks as a screen of this size does, in the colours that its owner prefers.
     pub async fn screen(&mut self, width: u32, height: u32, colours: &str) {
         let screen = json!({

@@ -1,4 +1,4 @@
-//! A proxy between a gateway and its database that cuts, stalls and delays.
+//! A proxy before a database or a gateway that cuts, stalls and delays.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct Proxy {
     line: watch::Sender<Line>,
+    server: watch::Sender<(String, u16)>,
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
@@ -40,27 +41,44 @@ impl Proxy {
     pub async fn before(database: &TestDatabase) -> (Self, TestDatabase) {
         let mut url: reqwest::Url = database.config.url.parse().unwrap();
         let host = url.host_str().expect("a server").to_owned();
-        let server = (host, url.port().expect("a port"));
+        let proxy = Self::to((host, url.port().expect("a port"))).await;
+        let mut seen = database.again();
+        url.set_ip_host(proxy.address.ip()).unwrap();
+        url.set_port(Some(proxy.address.port())).unwrap();
+        seen.config.url = url.into();
+        (proxy, seen)
+    }
+
+    /// A proxy to a gateway.
+    pub async fn to_gateway(address: SocketAddr) -> Self {
+        Self::to((address.ip().to_string(), address.port())).await
+    }
+
+    async fn to(server: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (line, watched) = watch::channel(Line::Open);
+        let (server, servers) = watch::channel(server);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *watched.borrow() != Line::Cut {
-                    tokio::spawn(connect(client, server.clone(), watched.clone()));
+                    let server = servers.borrow().clone();
+                    tokio::spawn(connect(client, server, watched.clone()));
                 }
             }
         });
-        let mut seen = database.again();
-        url.set_ip_host(address.ip()).unwrap();
-        url.set_port(Some(address.port())).unwrap();
-        seen.config.url = url.into();
-        let proxy = Self {
+        Self {
             line,
+            server,
             address,
             accepting,
-        };
-        (proxy, seen)
+        }
+    }
+
+    /// Has new connections go to another gateway.
+    pub fn point(&self, address: SocketAddr) {
+        let server = (address.ip().to_string(), address.port());
+        self.server.send_replace(server);
     }
 
     /// Changes what becomes of the bytes, on the connections that there are, too.

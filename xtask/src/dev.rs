@@ -107,6 +107,8 @@ fn newest_below(path: &Path) -> Option<SystemTime> {
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
+        // Tools of the client's, of thousands of files.
+        .filter(|path| !path.ends_with("node_modules"))
         .collect();
     below
         .iter()

@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod chromium;
+mod client;
 mod debian;
 mod dev;
 mod gateway;

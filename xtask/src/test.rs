@@ -13,7 +13,7 @@ use crate::process::{self, Running};
 use crate::progress::{duration, heading};
 use crate::services::Services;
 use crate::toolchain::{Choice, Toolchain};
-use crate::{chromium, gateway, plugin, python, rules, schemathesis};
+use crate::{chromium, client, gateway, plugin, python, rules, schemathesis};
 
 /// The components that the tests load.
 const GUESTS: [&str; 5] = ["chat", "misfit", "notes", "pictures", "scanner"];
@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, toolchain: Choice, only: Option<&str>) 
             process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))
         });
         steps.run("rules", || rules::check(workspace));
+        steps.run("client", || client::check(workspace));
     }
     let built = steps.run("guests", || {
         let toolchain = Toolchain::find(workspace, toolchain)?;

@@ -14,6 +14,7 @@ mod json;
 mod limits;
 mod openapi;
 mod operation;
+mod page;
 mod public;
 mod resource;
 mod route;

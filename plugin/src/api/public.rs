@@ -1,27 +1,39 @@
-//! What everybody may read, without a token: how the service is talked to.
+//! What everybody may read, without a token: how the service is talked to, and the page.
 
 use super::error::Failure;
 use super::http::{Request, Response};
-use super::{explorer, openapi};
+use super::{explorer, openapi, page};
 
-/// Makes the answer to a GET.
-pub(super) type Page = fn() -> Response;
+/// What answers a GET.
+#[derive(Clone, Copy)]
+pub(super) enum Page {
+    Made(fn() -> Response),
+    File(&'static page::File),
+}
 
-static PAGES: [(&str, Page); 4] = [
+static PAGES: [(&str, fn() -> Response); 5] = [
     ("/openapi.json", openapi::json),
     ("/openapi.yaml", openapi::yaml),
     ("/explorer", explorer::page),
     ("/explorer/", explorer::redirect),
+    ("/page", page::redirect),
 ];
 
 /// The page of a path, and that path.
 pub(super) fn find(path: &str) -> Option<(&'static str, Page)> {
-    PAGES.iter().find(|(known, _)| *known == path).copied()
+    if let Some(file) = page::find(path) {
+        return Some((file.path(), Page::File(file)));
+    }
+    let (known, made) = PAGES.iter().find(|(known, _)| *known == path)?;
+    Some((known, Page::Made(*made)))
 }
 
 pub(super) fn answer(request: &Request, page: Page) -> Result<Response, Failure> {
     match request.method.as_str() {
-        "GET" | "HEAD" => Ok(page()),
+        "GET" | "HEAD" => Ok(match page {
+            Page::Made(made) => made(),
+            Page::File(file) => file.answer(),
+        }),
         _ => Err(Failure::MethodNotAllowed(vec!["GET"])),
     }
 }

@@ -4,6 +4,7 @@
 mod attachments;
 mod blobs;
 mod catalogue;
+mod client;
 mod conditional;
 mod conversation;
 mod cursor;

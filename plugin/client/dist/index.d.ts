@@ -1,0 +1,14 @@
+export { Api } from "./api.js";
+export type { Answer, ApiOptions, Route, Schemas, Sent, Verb } from "./api.js";
+export { Backoff } from "./backoff.js";
+export type { BackoffOptions } from "./backoff.js";
+export { Refused, Unreachable } from "./errors.js";
+export { is } from "./events.js";
+export type { Kind, LiveEvent, Short, Told } from "./events.js";
+export { Close } from "./link.js";
+export { Live } from "./live.js";
+export type { LiveOptions, Status } from "./live.js";
+export { State } from "./state.js";
+export type { Change, Channel, Member, Message, Open } from "./state.js";
+export { downloadUrl, upload } from "./upload.js";
+export type { UploadOptions } from "./upload.js";
