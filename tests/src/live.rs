@@ -173,7 +173,8 @@ impl Listener {
             self.cursor.clone_from(&id);
         }
         let data: Value = data?;
-        if let (Some(topic), Some(id)) = (data["topic"].as_str(), data["id"].as_str()) {
+        let text = |name: &str| data.get(name).and_then(Value::as_str);
+        if let (Some(topic), Some(id)) = (text("topic"), text("id")) {
             let position = id.split_once('-').expect("a place").1;
             let position = position.parse().expect("a position");
             let before = self.positions.insert(topic.to_owned(), position);

@@ -7,7 +7,7 @@
 //! is a short vector however many topics it has, and a gateway sees what it missed by a few
 //! numbers.
 //!
-//! Each gateway has one [`dispatcher`] for a log. It hands rows to the [`hub`] in order,
+//! Each gateway has one `dispatcher` for a log. It hands rows to the `hub` in order,
 //! whichever way it learns of them: from the commits here, from a notice of another gateway,
 //! or because it looked. Only the table is believed; everything else is for speed.
 

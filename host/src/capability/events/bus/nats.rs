@@ -42,8 +42,23 @@ impl std::fmt::Debug for Nats {
 }
 
 impl Nats {
+    /// The user and the password in the first address, if it has them.
+    fn login(&self) -> Option<(String, String)> {
+        let first = self.url.split(',').next()?.trim();
+        let url = url::Url::parse(first).ok()?;
+        let decoded = |text: &str| {
+            let text = percent_encoding::percent_decode_str(text);
+            text.decode_utf8_lossy().into_owned()
+        };
+        Some((decoded(url.username()), decoded(url.password()?)))
+    }
+
     async fn connect(&self) -> Result<Client, Ended> {
         let mut options = ConnectOptions::new().name("gateway");
+        // The client leaves what an address says of that aside.
+        if let Some((user, password)) = self.login() {
+            options = options.user_and_password(user, password);
+        }
         if let Some(file) = &self.credentials {
             let read = options.credentials_file(file).await;
             options = read.map_err(|error| format!("{}: {error}", file.display()))?;
