@@ -44,13 +44,15 @@ pub(crate) fn expire(
             [Value::Timestamp(now), text(&caller.tenant)],
         )
         .bind_list(old.iter().copied().map(uuid));
+    // Nobody in particular has deleted them.
+    let nobody = Caller::without_permissions("", &caller.tenant);
     attempt(db, |transaction| {
         let count = update.execute_in(transaction)?;
         if count == 0 {
             return Ok(Step::Abandon(()));
         }
         purge::of_messages(transaction, caller, &old)?;
-        told::deleted(transaction, caller, &old)?;
+        told::deleted(transaction, &nobody, &old)?;
         transaction.audit(&audit::deleted_many(&MESSAGE, count, Some(&old)))?;
         Ok(Step::Commit(()))
     })?;

@@ -368,22 +368,6 @@ impl World {
 
     fn note(&self, statement: &str, params: &[Value]) -> Result<(), Error> {
         assert_eq!(statement.matches('?').count(), params.len(), "{statement}");
-        if let Some(path) = std::env::var_os("CHAT_STATEMENTS") {
-            use std::io::Write;
-            let mut file = std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .unwrap();
-            let kinds: Vec<_> = params
-                .iter()
-                .map(|it| format!("{it:?}").split('(').next().unwrap().to_owned())
-                .collect();
-            file.write_all(
-                format!("{}\t{}\n", statement.replace('\n', " "), kinds.join(",")).as_bytes(),
-            )
-            .unwrap();
-        }
         self.statements
             .borrow_mut()
             .push((statement.to_owned(), params.to_vec()));

@@ -188,7 +188,7 @@ pub(in crate::store) fn deleted(
             "seq": message.seq,
             "createdBy": message.sender,
             "parentMessageId": message.parent.map(|id| id.to_string()),
-            "deletedBy": caller.actor,
+            "deletedBy": Some(&caller.actor).filter(|it| !it.is_empty()),
         });
         tell(
             transaction,

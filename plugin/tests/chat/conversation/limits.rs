@@ -72,6 +72,8 @@ fn what_is_older_than_the_channel_keeps_it_is_gone() {
     service.seconds(31);
     assert_eq!(bob.said(&channel), ["b"]);
     assert_eq!(at_bob.kinds(), ["message.deleted"]);
+    // Nobody in particular.
+    assert_eq!(at_bob.heard()[0].1["deletedBy"], Json::Null);
     assert_eq!(bob.entry(&channel)["unread"], 1);
     service.seconds(31);
     ann.tell(&channel, "c");

@@ -117,6 +117,19 @@ impl ports::Transaction for Transaction<'_> {
         Ok(())
     }
 
+    // The twin has no log of events: nobody listens to it.
+    fn publish(&mut self, _event: &ports::Event) -> Result<(), ports::Error> {
+        Ok(())
+    }
+
+    fn admit(&mut self, _topic: &str, _subject: &str) -> Result<(), ports::Error> {
+        Ok(())
+    }
+
+    fn revoke(&mut self, _topic: &str, _subject: Option<&str>) -> Result<(), ports::Error> {
+        Ok(())
+    }
+
     fn commit(self) -> Result<(), ports::Error> {
         self.inside.wait(self.inner.commit()).map_err(error)
     }
@@ -241,6 +254,23 @@ impl ports::Blobs for Ports<'_> {
         _: &[String],
     ) -> Result<Nothing, ports::BlobError> {
         Err(ports::BlobError::Unavailable)
+    }
+}
+
+/// Whoever wants to listen is told that there is no log.
+impl ports::Events for Ports<'_> {
+    type Subscription = Nothing;
+
+    fn signal(&self, _: &ports::Event) -> Result<(), ports::EventError> {
+        Err(ports::EventError::Unavailable)
+    }
+
+    fn head(&self) -> Result<String, ports::EventError> {
+        Err(ports::EventError::Unavailable)
+    }
+
+    fn subscribe(&self, _: &ports::Subscribe) -> Result<Nothing, ports::EventError> {
+        Err(ports::EventError::Unavailable)
     }
 }
 
