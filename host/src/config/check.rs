@@ -81,10 +81,9 @@ pub(super) fn together(config: &mut Config, layers: &Layers) -> Result<(), Confi
             return refuse(&format!("inspector.{name}.limits.cpu_time"), reason);
         }
     }
-    let mut databases = config
-        .plugins
-        .values()
-        .map(|plugin| plugin.database.as_ref().unwrap_or(&config.database));
+    let own = config.plugins.values();
+    let own = own.filter_map(|plugin| plugin.database.as_ref());
+    let mut databases = std::iter::once(&config.database).chain(own);
     let is_postgres = |database: &Database| database_url::is_postgres(&database.url);
     if config.events.bus == BusKind::Postgres && !databases.any(is_postgres) {
         return refuse("events.bus", "no event log is in a PostgreSQL".into());

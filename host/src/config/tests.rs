@@ -515,7 +515,7 @@ fn every_secret_may_come_from_a_file_and_none_is_in_a_debug_text() {
         assert!(settings::ALTERNATIVES.contains(&pair), "{twin}");
         count += 1;
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 8);
 
     let draft = Draft::read(
         None,
@@ -523,6 +523,7 @@ fn every_secret_may_come_from_a_file_and_none_is_in_a_debug_text() {
             ("JWT_SECRET", "hidden"),
             ("DATABASE_URL", "postgres://u:hidden@h/d?password=hidden"),
             ("GATEWAY_AUTH_DATABASE_URL", "mysql://u:hidden@h/d"),
+            ("GATEWAY_EVENTS_NATS_URL", "nats://u:hidden@h:4222"),
             (
                 "GATEWAY_AUTH_KEYS",
                 "[{ id = 'k', algorithm = 'HS256', secret = 'hidden' }]",

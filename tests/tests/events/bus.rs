@@ -85,7 +85,6 @@ async fn everything_crosses(servers: &[Server]) {
         }
     }
     // What is revoked on one ends on all, and the end is before what follows.
-    let begun = Instant::now();
     commit(
         &servers[0],
         "revoke a me\npublish a tick 0\npublish own end 1",
@@ -94,11 +93,6 @@ async fn everything_crosses(servers: &[Server]) {
     for listener in &mut listeners {
         listener.expect("end").await;
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
 }
 
 /// Writers on all gateways at once, one topic: all who listen anywhere see one order.

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gateway_tests::database::TestDatabase;
 use gateway_tests::live::{Listener, client};
-use gateway_tests::server::answer;
+use gateway_tests::server::{Server, answer};
 use gateway_tests::{on_every_database, token, versions};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::json;
 
 use super::{begin, commit, listen, misfit, publish};
@@ -79,18 +79,23 @@ async fn a_reader_who_left_sees_nothing_later_not_even_by_replay(database: TestD
 /// The service has read what a subject may see, and then it changes, before the host knows
 /// of the connection.
 async fn a_change_while_the_request_runs_is_not_missed(database: TestDatabase) {
-    let server = misfit(database).await;
-    let target = "/events?subject=me&topics=a,own&spin=600";
-    let (base, late) = (server.base(), tokio::sync::Notify::new());
-    let connecting = async {
-        late.notify_one();
-        Listener::open(&base, target, None).await
-    };
+    let mut env = super::ENV.to_vec();
+    env.push(("GATEWAY_PLUGIN_MISFIT_LIMITS_CPU_TIME", "20s"));
+    let server = Server::start(database, &[("misfit", "/")], &env).await;
+    let target = "/events?subject=me&topics=a,own&spin=1500";
+    let base = server.base();
+    let connecting = Listener::open(&base, target, None);
     let changing = async {
-        late.notified().await;
-        // The request is on its way by the time this one was answered.
-        let ok = server.get("/ok").send().await.unwrap();
-        assert_eq!(ok.status(), StatusCode::OK);
+        // The request has come to the plugin, and is there still.
+        loop {
+            let state = answer(server.operate(Method::GET, "/v1/plugins/misfit"))
+                .await
+                .1;
+            if state["serving"][0]["in_flight"] == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         commit(&server, "revoke a me\nadmit b me").await;
     };
     let (mut listener, ()) = tokio::join!(connecting, changing);

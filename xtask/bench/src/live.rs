@@ -101,6 +101,7 @@ fn idle(
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
     let rate = it.idle as f64 / opened.as_secs_f64();
     report.figure(&format!("connections opened, {name}"), rate, "a second", "");
+    drop(server);
     scratch.remove(bench)
 }
 
@@ -165,6 +166,7 @@ fn fan_out(bench: &Bench<'_>, it: &Events, kind: Kind, report: &mut Report) -> R
         let what = format!("back after {missed} missed events, {name}");
         report.figure(&what, took, "ms", "");
     }
+    drop(server);
     scratch.remove(bench)
 }
 
@@ -292,5 +294,6 @@ fn publishes(bench: &Bench<'_>, kind: Kind, report: &mut Report) -> Result<()> {
         let what = format!("transactions that publish, {text}, {name}");
         report.figure(&what, outcome.per_second, "a second", "");
     }
+    drop(server);
     scratch.remove(bench)
 }
