@@ -198,7 +198,7 @@ class Chat {
     async #open(id) {
         const shown = this.#conversation.open(id);
         this.#side.show(id);
-        if (matchMedia("(hover: hover)").matches)
+        if (matchMedia("(min-width: 46rem)").matches)
             this.#conversation.composer.focus();
         else
             byId("title").focus();

@@ -198,7 +198,7 @@ class Chat {
   async #open(id: string): Promise<void> {
     const shown = this.#conversation.open(id);
     this.#side.show(id);
-    if (matchMedia("(hover: hover)").matches) this.#conversation.composer.focus();
+    if (matchMedia("(min-width: 46rem)").matches) this.#conversation.composer.focus();
     else byId("title").focus();
     await shown;
     this.#side.show(this.#conversation.id);
