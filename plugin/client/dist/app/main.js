@@ -236,7 +236,7 @@ class Chat {
                 break;
             case "waiting":
                 element.classList.add("lost");
-                say(element, "Not connected. Trying again …");
+                say(element, "Not connected …");
                 break;
             case "stopped":
                 element.classList.add("lost");
