@@ -79,12 +79,12 @@ async fn a_websocket_is_opened_with_a_ticket() {
     ann.value(lost).await;
     ann.until("again.syncs === 1 && again.status === 'live'")
         .await;
-    let tickets = ann.requested();
-    let sockets: Vec<_> = tickets
+    let requested = ann.requested();
+    let tickets: Vec<_> = requested
         .iter()
         .filter(|it| it.ends_with("/events/tickets"))
         .collect();
-    assert!(sockets.len() >= 4, "one for each connection: {sockets:?}");
+    assert!(tickets.len() >= 4, "one for each connection: {tickets:?}");
     is_clean(&mut ann, &base, &[]).await;
     ann.close().await;
     server.stop().await;

@@ -12,7 +12,9 @@ async fn a_file_goes_from_one_to_the_other() {
     let tea = group(&server, "ann", "Tea", &["bob"]).await;
     let folder = tempfile::tempdir().unwrap();
     let downloads = tempfile::tempdir().unwrap();
-    let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n * n / 7) as u8).collect();
+    let content: Vec<u8> = (0..3_000_000_u32)
+        .map(|n| (n.wrapping_mul(n) / 7) as u8)
+        .collect();
     let file = folder.path().join("leaves & stems.bin");
     std::fs::write(&file, &content).unwrap();
     let other = folder.path().join("not that.txt");

@@ -2,7 +2,9 @@
 
 use gateway_tests::proxy::{Line, Proxy};
 
-use crate::{choose, group, history, is_clean, picture, send, server, shown, sign_in, write};
+use crate::{
+    choose, delete, group, history, is_clean, picture, send, server, shown, sign_in, write,
+};
 
 /// What a browser says of a server that is away.
 const AWAY: [&str; 4] = [
@@ -38,6 +40,9 @@ async fn what_happens_meanwhile_is_there_afterwards_exactly_once() {
             send(&server, "ann", &tea, &text).await;
             said.push(text);
         }
+        let gone = send(&server, "ann", &tea, "gone again").await;
+        let gone = format!("/messages/{}", gone["id"].as_str().unwrap());
+        assert_eq!(delete(&server, "ann", &gone).await, 204);
         // One that is written while nobody takes it.
         let mine = format!("written offline {round}");
         write(&mut bob, &mine).await;
@@ -74,6 +79,7 @@ async fn what_happens_meanwhile_is_there_afterwards_exactly_once() {
     write(&mut bob, "after").await;
     said.push("after".to_owned());
     ann.sees(".body", "after").await;
+    ann.sees(".entry .last", "bob: after").await;
     for page in [&mut ann, &mut bob] {
         page.until("!document.querySelector('.pending')").await;
         assert_eq!(shown(page).await, said);

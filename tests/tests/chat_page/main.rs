@@ -1,7 +1,11 @@
 //! The chat page in headless Chromium, on the real gateway: each user has a browser of
 //! their own. The pictures that it takes are in `target/page`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod client;
 mod files;

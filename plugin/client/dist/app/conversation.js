@@ -124,15 +124,23 @@ export class Conversation {
             });
         }
         catch (cause) {
-            if (id === this.#id)
-                say(byId("first"), wrong(cause));
-            byId("first").hidden = false;
+            if (id !== this.#id)
+                return;
+            this.#isRead = false;
+            say(byId("first"), wrong(cause));
+            byId("first").hidden = this.#list.childElementCount > 0;
             return;
         }
         if (id !== this.#id)
             return;
         this.#isRead = true;
         this.render();
+        this.markRead();
+    }
+    /** The connection is there again: what could not be read and said is tried once more. */
+    again() {
+        if (this.#id !== null && !this.#isRead)
+            void this.read();
         this.markRead();
     }
     /** An event has changed something of this channel. */
@@ -186,7 +194,7 @@ export class Conversation {
         this.#reading = seq;
         this.api
             .call("PUT", "/channels/{id}/read", { path: { id }, body: { seq } })
-            // With the next message, then.
+            // With the next message, then, or when the connection is there again.
             .catch(() => { })
             .finally(() => {
             this.#reading = 0;

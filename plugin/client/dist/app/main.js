@@ -1,5 +1,5 @@
 // Signing in, and what happens from then on.
-import { Api, Live, State, is } from "../index.js";
+import { Api, Live, Refused, State, is } from "../index.js";
 import { Conversation } from "./conversation.js";
 import { byId, say, wrong } from "./dom.js";
 import { Outbox } from "./outbox.js";
@@ -38,8 +38,9 @@ class Chat {
     #outbox;
     #conversation;
     #side;
-    /** Entries that are being read again. */
+    /** Entries that are to be read again. */
     #stale = new Set();
+    #isRereading = false;
     constructor(token) {
         this.#api = new Api({
             base: new URL("..", location.href),
@@ -137,8 +138,10 @@ class Chat {
             void this.#join(event.data);
         if (change.channel === null)
             return;
-        if (change.entry)
-            void this.#reread(change.channel);
+        if (change.entry) {
+            this.#stale.add(change.channel);
+            void this.#reread();
+        }
         const open = this.#conversation.id;
         if (open !== null && !this.#state.channels.has(open))
             this.#back();
@@ -150,23 +153,42 @@ class Chat {
         await this.#name([channel]).catch(() => { });
         this.#side.show(this.#conversation.id);
     }
-    /** Reads the entry of a channel again, once for all that is asked for meanwhile. */
-    async #reread(id) {
-        if (this.#stale.has(id))
+    /** Reads entries of channels again, each once for all that is asked for meanwhile. */
+    async #reread() {
+        if (this.#isRereading)
             return;
-        this.#stale.add(id);
+        this.#isRereading = true;
         await new Promise((done) => setTimeout(done, 50));
-        this.#stale.delete(id);
+        for (const id of this.#stale) {
+            // What is said of it from now on has it read once more.
+            this.#stale.delete(id);
+            try {
+                await this.#state.read(() => this.#entry(id), (entry) => {
+                    if (entry === null)
+                        this.#state.channels.delete(id);
+                    else if (this.#state.channels.has(id))
+                        this.#state.channels.set(id, entry);
+                });
+            }
+            catch {
+                // When the connection is there again.
+                this.#stale.add(id);
+                break;
+            }
+            this.#show(id);
+        }
+        this.#isRereading = false;
+    }
+    /** The entry of a channel; null where it is none of the caller's. */
+    async #entry(id) {
         try {
-            await this.#state.read(() => this.#api.call("GET", "/channels/{id}", { path: { id } }), ({ data }) => {
-                if (this.#state.channels.has(id))
-                    this.#state.channels.set(id, data);
-            });
+            return (await this.#api.call("GET", "/channels/{id}", { path: { id } })).data;
         }
-        catch {
-            // It is gone, or the connection is, behind which everything is read again.
+        catch (cause) {
+            if (cause instanceof Refused && cause.status === 404)
+                return null;
+            throw cause;
         }
-        this.#show(id);
     }
     #show(channel) {
         if (channel === this.#conversation.id)
@@ -176,7 +198,7 @@ class Chat {
     async #open(id) {
         const shown = this.#conversation.open(id);
         this.#side.show(id);
-        if (matchMedia("(hover: hover)").matches)
+        if (matchMedia("(min-width: 46rem)").matches)
             this.#conversation.composer.focus();
         else
             byId("title").focus();
@@ -205,6 +227,8 @@ class Chat {
                 element.classList.add("live");
                 say(element, "Connected");
                 this.#outbox.wake();
+                this.#conversation.again();
+                void this.#reread();
                 this.#be("online");
                 break;
             case "connecting":
@@ -212,7 +236,7 @@ class Chat {
                 break;
             case "waiting":
                 element.classList.add("lost");
-                say(element, "Not connected. Trying again …");
+                say(element, "Not connected …");
                 break;
             case "stopped":
                 element.classList.add("lost");

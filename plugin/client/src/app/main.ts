@@ -1,6 +1,6 @@
 // Signing in, and what happens from then on.
 
-import { Api, type Channel, Live, type LiveEvent, State, type Status, is } from "../index.js";
+import { Api, type Channel, Live, type LiveEvent, Refused, State, type Status, is } from "../index.js";
 import { Conversation } from "./conversation.js";
 import { byId, say, wrong } from "./dom.js";
 import { Outbox } from "./outbox.js";
@@ -39,8 +39,9 @@ class Chat {
   readonly #outbox: Outbox;
   readonly #conversation: Conversation;
   readonly #side: Side;
-  /** Entries that are being read again. */
+  /** Entries that are to be read again. */
   readonly #stale = new Set<string>();
+  #isRereading = false;
 
   constructor(token: string) {
     this.#api = new Api({
@@ -141,7 +142,10 @@ class Chat {
     }
     if (is(event, "channel.joined")) void this.#join(event.data);
     if (change.channel === null) return;
-    if (change.entry) void this.#reread(change.channel);
+    if (change.entry) {
+      this.#stale.add(change.channel);
+      void this.#reread();
+    }
     const open = this.#conversation.id;
     if (open !== null && !this.#state.channels.has(open)) this.#back();
     else if (change.channel === open) this.#conversation.changed(change);
@@ -153,23 +157,37 @@ class Chat {
     this.#side.show(this.#conversation.id);
   }
 
-  /** Reads the entry of a channel again, once for all that is asked for meanwhile. */
-  async #reread(id: string): Promise<void> {
-    if (this.#stale.has(id)) return;
-    this.#stale.add(id);
+  /** Reads entries of channels again, each once for all that is asked for meanwhile. */
+  async #reread(): Promise<void> {
+    if (this.#isRereading) return;
+    this.#isRereading = true;
     await new Promise((done) => setTimeout(done, 50));
-    this.#stale.delete(id);
-    try {
-      await this.#state.read(
-        () => this.#api.call("GET", "/channels/{id}", { path: { id } }),
-        ({ data }) => {
-          if (this.#state.channels.has(id)) this.#state.channels.set(id, data);
-        },
-      );
-    } catch {
-      // It is gone, or the connection is, behind which everything is read again.
+    for (const id of this.#stale) {
+      // What is said of it from now on has it read once more.
+      this.#stale.delete(id);
+      try {
+        await this.#state.read(() => this.#entry(id), (entry) => {
+          if (entry === null) this.#state.channels.delete(id);
+          else if (this.#state.channels.has(id)) this.#state.channels.set(id, entry);
+        });
+      } catch {
+        // When the connection is there again.
+        this.#stale.add(id);
+        break;
+      }
+      this.#show(id);
     }
-    this.#show(id);
+    this.#isRereading = false;
+  }
+
+  /** The entry of a channel; null where it is none of the caller's. */
+  async #entry(id: string): Promise<Channel | null> {
+    try {
+      return (await this.#api.call("GET", "/channels/{id}", { path: { id } })).data;
+    } catch (cause) {
+      if (cause instanceof Refused && cause.status === 404) return null;
+      throw cause;
+    }
   }
 
   #show(channel: string): void {
@@ -180,7 +198,7 @@ class Chat {
   async #open(id: string): Promise<void> {
     const shown = this.#conversation.open(id);
     this.#side.show(id);
-    if (matchMedia("(hover: hover)").matches) this.#conversation.composer.focus();
+    if (matchMedia("(min-width: 46rem)").matches) this.#conversation.composer.focus();
     else byId("title").focus();
     await shown;
     this.#side.show(this.#conversation.id);
@@ -209,6 +227,8 @@ class Chat {
         element.classList.add("live");
         say(element, "Connected");
         this.#outbox.wake();
+        this.#conversation.again();
+        void this.#reread();
         this.#be("online");
         break;
       case "connecting":
@@ -216,7 +236,7 @@ class Chat {
         break;
       case "waiting":
         element.classList.add("lost");
-        say(element, "Not connected. Trying again …");
+        say(element, "Not connected …");
         break;
       case "stopped":
         element.classList.add("lost");
