@@ -7,11 +7,14 @@ use super::{explorer, openapi, page};
 /// What answers a GET.
 #[derive(Clone, Copy)]
 pub(super) enum Page {
-    Made(fn() -> Response),
+    Made(Maker),
     File(&'static page::File),
 }
 
-static PAGES: [(&str, fn() -> Response); 5] = [
+/// Makes a page that does not change.
+type Maker = fn() -> Response;
+
+static PAGES: [(&str, Maker); 5] = [
     ("/openapi.json", openapi::json),
     ("/openapi.yaml", openapi::yaml),
     ("/explorer", explorer::page),
