@@ -382,51 +382,6 @@ async fn links_are_counted_and_the_last_one_begins_the_grace_time(database: Test
     server.stop().await;
 }
 
-async fn of_two_parts_at_one_place_one_counts(database: TestDatabase) {
-    let server = misfit(database).await;
-    let upload = server.request(Method::POST, "/blob-begin/1000");
-    let upload = upload.send().await.unwrap().text().await.unwrap();
-    let path = format!("/blob-append/0?id={upload}");
-    let begin = |byte: u8| {
-        let (sender, pieces) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-        let pieces = futures_util::stream::unfold(pieces, |mut pieces| async {
-            Some((pieces.recv().await?, pieces))
-        });
-        let request = server.request(Method::POST, &path);
-        let request = request.body(reqwest::Body::wrap_stream(pieces));
-        (byte, sender, tokio::spawn(answer(request)))
-    };
-    let mut parts = Vec::new();
-    for (count, byte) in [(1, b'a'), (2, b'b')] {
-        let part = begin(byte);
-        part.1.send(Ok(vec![byte; 100])).await.unwrap();
-        // Both are on their way before one of them ends.
-        for _ in 0..200 {
-            if server.database.count("gateway_blob_parts").await == count {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert_eq!(server.database.count("gateway_blob_parts").await, count);
-        parts.push(part);
-    }
-    let mut counted = Vec::new();
-    for (byte, sender, part) in parts {
-        drop(sender);
-        match part.await.unwrap() {
-            (200, end) => counted.push((byte, end)),
-            other => assert_eq!(other, (409, json!("offset-mismatch 100"))),
-        }
-    }
-    assert_eq!(counted, [(b'a', json!(100))]);
-    let finished = answer(server.get(&format!("/blob-finish/0?id={upload}"))).await;
-    assert_eq!((finished.0, &finished.1["size"]), (200, &json!(100)));
-    let path = format!("/blob-get?id={}", finished.1["id"].as_str().unwrap());
-    let whole = server.get(&path).send().await.unwrap();
-    assert_eq!(whole.bytes().await.unwrap(), vec![b'a'; 100]);
-    server.stop().await;
-}
-
 async fn what_comes_again_is_kept_for_another_grace_time(database: TestDatabase) {
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = folder.path().display().to_string();
@@ -650,7 +605,6 @@ on_every_database!(
     an_upload_goes_on_where_it_stopped,
     a_link_is_part_of_a_transaction_and_keeps_content,
     links_are_counted_and_the_last_one_begins_the_grace_time,
-    of_two_parts_at_one_place_one_counts,
     what_comes_again_is_kept_for_another_grace_time,
     a_form_comes_part_by_part,
     every_end_of_a_download_is_on_record,

@@ -124,7 +124,8 @@ async fn a_slow_database_piles_nothing_up(database: TestDatabase) {
     let server = Server::start(seen, &[("chat", "/")], &env).await;
     assert_eq!(post(&server).await, 200);
 
-    proxy.set(Line::Slow(Duration::from_millis(150)));
+    // One message is some twenty ways there and back.
+    proxy.set(Line::Slow(Duration::from_millis(50)));
     let crowd = join_all((0..80).map(|_| async {
         let since = Instant::now();
         (post(&server).await, since.elapsed())
