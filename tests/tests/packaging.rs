@@ -101,7 +101,7 @@ async fn the_composition_of_a_cluster_is_taken() {
     let composition = settings(&text("compose.cluster.yaml"), ": ");
     assert_eq!(composition.len(), 8, "{composition:?}");
     let said = check(None, [image, composition].concat()).await;
-    for part in ["@postgres:5432/gateway", "events.nats.url"] {
+    for part in ["@postgres:5432/gateway", "GATEWAY_EVENTS_NATS_URL"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("a-password"), "{said}");
