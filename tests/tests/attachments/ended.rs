@@ -8,7 +8,10 @@ use serde_json::json;
 
 use super::{chat, content, say, until, upload, user};
 
-on_every_database!(who_may_not_have_it_any_more_is_cut);
+on_every_database!(
+    who_may_not_have_it_any_more_is_cut,
+    who_leaves_or_is_taken_out_is_cut
+);
 
 /// More than sockets buffer.
 const LENGTH: usize = 32 << 20;
@@ -78,5 +81,42 @@ async fn who_may_not_have_it_any_more_is_cut(database: TestDatabase) {
     // What was sent with another message is nobody's business here.
     assert!(is_whole(of_another).await);
     assert_eq!(endings(&server, 3).await, ["ended", "ended", "complete"]);
+    server.stop().await;
+}
+
+/// Of a group: one leaves, one is taken out, and the third reads on.
+async fn who_leaves_or_is_taken_out_is_cut(database: TestDatabase) {
+    let server = chat(database, "").await;
+    let (ann, eve, fay, gil) = (
+        user(&server, "t", "ann", &[]),
+        user(&server, "t", "eve", &[]),
+        user(&server, "t", "fay", &[]),
+        user(&server, "t", "gil", &[]),
+    );
+    say(&ann, "first", &[], None).await;
+    for name in ["eve", "fay", "gil"] {
+        let put = ann.request(Method::PUT, &format!("/channels/c/members/{name}"));
+        let status = put.json(&json!({})).send().await.unwrap().status();
+        assert!(status.is_success(), "{status}");
+    }
+    let id = upload(&ann, "long", &vec![7; LENGTH]).await;
+    say(&ann, "see", &[&id], None).await;
+    let of_eve = begin(&eve, &content(&id)).await;
+    let of_fay = begin(&fay, &content(&id)).await;
+    let of_gil = begin(&gil, &content(&id)).await;
+
+    let (status, body) = eve.post("/channels/c/leave", &json!({})).await;
+    assert!((200..300).contains(&status), "{status}: {body}");
+    assert_eq!(endings(&server, 1).await, ["ended"]);
+    assert!(!is_whole(of_eve).await);
+    let (status, body) = ann.delete("/channels/c/members/fay").await;
+    assert!((200..300).contains(&status), "{status}: {body}");
+    assert_eq!(endings(&server, 2).await, ["ended", "ended"]);
+    assert!(!is_whole(of_fay).await);
+    for gone in [&eve, &fay] {
+        let request = gone.request(Method::GET, &content(&id)).send().await;
+        assert_eq!(request.unwrap().status(), 404);
+    }
+    assert!(is_whole(of_gil).await);
     server.stop().await;
 }
